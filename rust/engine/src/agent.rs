@@ -1,0 +1,32 @@
+//! What a driver thread drives: a sans-IO agent with one WebSocket, and any number of calls with UDP sockets and 20 ms slots.
+use std::time::Instant;
+
+use c2c_proto::io::{AudioPort, CallId, Datagram, Output, TransportInput, UdpInput};
+use c2c_proto::media::stats::CallStats;
+
+/// A sans-IO agent: `c2c_proto`'s `UserAgent` for clients, the gateway's agent for its connections.
+pub trait Agent: Send {
+    /// What its owner may ask of it.
+    type Command: Send;
+    /// What it tells its owner.
+    type Event: Send;
+
+    /// Takes a command of its owner.
+    fn handle_command(&mut self, command: Self::Command, now: Instant);
+    /// Takes what happened to its WebSocket.
+    fn handle_transport(&mut self, input: TransportInput<'_>, now: Instant);
+    /// Takes the answer to `Output::BindUdp`.
+    fn handle_udp(&mut self, call: CallId, input: UdpInput, now: Instant);
+    /// Takes a datagram that came to one of the call's sockets.
+    fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant);
+    /// Runs what is due.
+    fn handle_timeout(&mut self, now: Instant);
+    /// Sends and plays 20 ms of a call's sound.
+    fn tick(&mut self, call: CallId, audio: &mut dyn AudioPort, now: Instant);
+    /// The next thing to do; call until `None` after each input.
+    fn poll_output(&mut self) -> Option<Output<Self::Event>>;
+    /// When `handle_timeout` is due; asked after the outputs are drained.
+    fn poll_timeout(&self) -> Option<Instant>;
+    /// Numbers of a live call.
+    fn stats(&self, call: CallId, now: Instant) -> Option<CallStats>;
+}
