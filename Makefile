@@ -1,0 +1,72 @@
+# `make demo` and `make test` are the whole of getting started; hooks, CI and people call the same targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport CONDA_PREFIX
+
+# One profile everywhere, so that demo, tests, benches and wheels share what is built.
+CARGO_FLAGS := --release
+RUST_SOURCES := $(shell find rust -name '*.rs' -not -path '*/target/*') $(shell find rust -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
+EXTENSION := $(VENV)/.extension
+
+.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench fuzz docs wheel format
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(EXTENSION) ## place a call to the embedded gateway and listen to it
+	python examples/demo.py
+
+test: test-rust test-python ## unit, property and integration tests (no root, no Debian package)
+
+test-rust: $(EXTENSION)
+	cargo test $(CARGO_FLAGS)
+
+test-python: $(EXTENSION)
+	python -m pytest tests/unit tests/property tests/integration
+
+lint: lint-rust lint-python ## everything CI refuses
+
+lint-rust: $(VENV)/.tools
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --workspace --document-private-items
+	cargo deny --offline check bans licenses sources
+
+lint-python: $(EXTENSION)
+	ruff format --check .
+	ruff check .
+	mypy
+	python -m mypy.stubtest c2c._c2c --allowlist tests/typing/stubtest-allowlist.txt
+	lint-imports
+
+interop: $(EXTENSION) ## calls with Kamailio, rtpengine and Chromium (installs them: needs root)
+	tests/interop/run.sh
+
+bench: $(EXTENSION) ## every figure of the README
+	cargo bench --workspace --exclude c2c-binding
+	python benches/bench_border.py
+	python benches/bench_calls.py --calls 50
+
+format: $(VENV)/.tools ## rewrite the tree in the house style
+	cargo fmt --all
+	ruff format .
+	ruff check --fix .
+
+$(VENV)/.tools: pyproject.toml
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --upgrade 'pip>=25.1'
+	python -m pip install --quiet --group dev
+	touch $@
+
+# The extension lands beside the package's sources; without isolation maturin and cmake come from the venv.
+$(EXTENSION): $(VENV)/.tools $(RUST_SOURCES)
+	maturin develop $(CARGO_FLAGS) --locked
+	touch $@
