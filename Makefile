@@ -38,7 +38,7 @@ lint-rust: $(VENV)/.tools
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --workspace --document-private-items
-	cargo deny --offline check bans licenses sources
+	cargo deny check bans licenses sources
 
 lint-python: $(EXTENSION)
 	ruff format --check .
