@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 VERSION: Final[str]
 
@@ -43,6 +43,17 @@ class CallState:
     muted: bool
     local_hold: bool
     remote_hold: bool
+    def __new__(
+        cls,
+        call: int,
+        status: str,
+        incoming: bool,
+        start_time: float,
+        answer_time: float | None,
+        muted: bool,
+        local_hold: bool,
+        remote_hold: bool,
+    ) -> CallState: ...
 
 @final
 class CallEnd:
@@ -52,6 +63,15 @@ class CallEnd:
     sip_status: int | None
     stage: str | None  # websocket register invite ice dtls media
     hint: str
+    def __new__(
+        cls,
+        originator: str,
+        cause: str,
+        description: str | None,
+        sip_status: int | None,
+        stage: str | None,
+        hint: str,
+    ) -> CallEnd: ...
 
 @final
 class CallStats:
@@ -84,14 +104,50 @@ class CallStats:
     level_in: float
     seconds_heard: float
     mean_level_in: float
+    def __new__(
+        cls,
+        invite_sent: float | None,
+        ringing: float | None,
+        answered: float | None,
+        ice_connected: float | None,
+        dtls_connected: float | None,
+        first_packet_out: float | None,
+        first_packet_in: float | None,
+        codec: str,
+        srtp_profile: str,
+        packets_sent: int,
+        bytes_sent: int,
+        packets_received: int,
+        bytes_received: int,
+        packets_lost: int,
+        packets_discarded: int,
+        packets_rejected: int,
+        jitter: float,
+        round_trip: float | None,
+        remote_loss: float | None,
+        frames_played: int,
+        frames_concealed: int,
+        jitter_buffer_delay: float,
+        frames_late: int,
+        level_out: float,
+        level_in: float,
+        seconds_heard: float,
+        mean_level_in: float,
+    ) -> CallStats: ...
 
+@disjoint_base
 class Event:
     """One of its nested classes; `match` on them."""
 
     @final
-    class Connecting(Event): ...
+    class Connecting(Event):
+        __match_args__ = ()
+        def __new__(cls) -> Event.Connecting: ...
+
     @final
-    class Connected(Event): ...
+    class Connected(Event):
+        __match_args__ = ()
+        def __new__(cls) -> Event.Connected: ...
 
     @final
     class ConnectFailed(Event):
@@ -99,60 +155,88 @@ class Event:
         cause: str
         http_status: int | None
         is_final: bool
+        __match_args__ = ("step", "cause", "http_status", "is_final")
+        def __new__(cls, step: str, cause: str, http_status: int | None, is_final: bool) -> Event.ConnectFailed: ...
 
     @final
-    class Registered(Event): ...
+    class Registered(Event):
+        __match_args__ = ()
+        def __new__(cls) -> Event.Registered: ...
 
     @final
     class RegistrationFailed(Event):
         cause: str
         status: int | None
         reason: str | None
+        __match_args__ = ("cause", "status", "reason")
+        def __new__(cls, cause: str, status: int | None, reason: str | None) -> Event.RegistrationFailed: ...
 
     @final
-    class Unregistered(Event): ...
+    class Unregistered(Event):
+        __match_args__ = ()
+        def __new__(cls) -> Event.Unregistered: ...
 
     @final
     class Disconnected(Event):
         code: int | None
         reason: str | None
+        __match_args__ = ("code", "reason")
+        def __new__(cls, code: int | None, reason: str | None) -> Event.Disconnected: ...
 
     @final
     class CallCreated(Event):
         state: CallState
+        __match_args__ = ("state",)
+        def __new__(cls, state: CallState) -> Event.CallCreated: ...
 
     @final
     class Ringing(Event):
         state: CallState
+        __match_args__ = ("state",)
+        def __new__(cls, state: CallState) -> Event.Ringing: ...
 
     @final
     class TrackAdded(Event):
         call: int
+        __match_args__ = ("call",)
+        def __new__(cls, call: int) -> Event.TrackAdded: ...
 
     @final
     class Answered(Event):
         state: CallState
+        __match_args__ = ("state",)
+        def __new__(cls, state: CallState) -> Event.Answered: ...
 
     @final
     class MediaConnected(Event):
         call: int
+        __match_args__ = ("call",)
+        def __new__(cls, call: int) -> Event.MediaConnected: ...
 
     @final
     class Muted(Event):
         state: CallState
+        __match_args__ = ("state",)
+        def __new__(cls, state: CallState) -> Event.Muted: ...
 
     @final
     class Unmuted(Event):
         state: CallState
+        __match_args__ = ("state",)
+        def __new__(cls, state: CallState) -> Event.Unmuted: ...
 
     @final
     class HoldChanged(Event):
         state: CallState
+        __match_args__ = ("state",)
+        def __new__(cls, state: CallState) -> Event.HoldChanged: ...
 
     @final
     class InfoSent(Event):
         call: int
         request: int
+        __match_args__ = ("call", "request")
+        def __new__(cls, call: int, request: int) -> Event.InfoSent: ...
 
     @final
     class InfoFailed(Event):
@@ -160,57 +244,78 @@ class Event:
         request: int
         status: int | None
         cause: str
+        __match_args__ = ("call", "request", "status", "cause")
+        def __new__(cls, call: int, request: int, status: int | None, cause: str) -> Event.InfoFailed: ...
 
     @final
     class InfoReceived(Event):
         call: int
         content_type: str
         body: bytes
+        __match_args__ = ("call", "content_type", "body")
+        def __new__(cls, call: int, content_type: str, body: bytes) -> Event.InfoReceived: ...
 
     @final
     class PlayEnded(Event):
         call: int
         play: int
         completed: bool
+        __match_args__ = ("call", "play", "completed")
+        def __new__(cls, call: int, play: int, completed: bool) -> Event.PlayEnded: ...
 
     @final
     class Ended(Event):
         state: CallState
         end: CallEnd
         stats: CallStats
+        __match_args__ = ("state", "end", "stats")
+        def __new__(cls, state: CallState, end: CallEnd, stats: CallStats) -> Event.Ended: ...
 
     @final
     class Failed(Event):
         state: CallState
         end: CallEnd
         stats: CallStats
+        __match_args__ = ("state", "end", "stats")
+        def __new__(cls, state: CallState, end: CallEnd, stats: CallStats) -> Event.Failed: ...
 
     @final
     class Warning(Event):
         stage: str
         text: str
+        __match_args__ = ("stage", "text")
+        def __new__(cls, stage: str, text: str) -> Event.Warning: ...
 
     @final
     class RingReady(Event):
         """A reader's ring has a frame, or a writer's ring has room (or either has ended)."""
 
         ring: int
+        __match_args__ = ("ring",)
+        def __new__(cls, ring: int) -> Event.RingReady: ...
 
     @final
     class Log(Event):
         level: int  # of the logging module
         target: str
         message: str
+        __match_args__ = ("level", "target", "message")
+        def __new__(cls, level: int, target: str, message: str) -> Event.Log: ...
 
     @final
     class EngineFailed(Event):
         """A panic or a full queue ended this client; always followed by Closed."""
 
         cause: str
+        __match_args__ = ("cause",)
+        def __new__(cls, cause: str) -> Event.EngineFailed: ...
 
     @final
     class Closed(Event):
         """The last event."""
+
+        __match_args__ = ()
+        def __new__(cls) -> Event.Closed: ...
 
 @final
 class Clip:
@@ -228,6 +333,7 @@ class Clip:
 class AudioFrame(Buffer):
     """20 ms of signed 16-bit mono; the buffer protocol gives its samples (format 'h', read-only) without a copy."""
 
+    def __new__(cls, samples: Buffer, rate: int, position: int) -> AudioFrame: ...
     @property
     def rate(self) -> int: ...
     @property

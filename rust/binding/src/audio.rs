@@ -1,0 +1,171 @@
+//! Sound in Python's hands: clips, frames, and the ends of the PCM rings.
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use c2c_proto::media::clip;
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::buffer::{Layout, SampleBuffer, fill_view};
+
+/// A sound in memory: signed 16-bit mono.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct Clip(pub(crate) Arc<clip::Clip>);
+
+#[pymethods]
+impl Clip {
+    #[new]
+    fn new(py: Python<'_>, samples: &Bound<'_, PyAny>, rate: u32) -> PyResult<Self> {
+        if !(8_000..=192_000).contains(&rate) {
+            return Err(PyValueError::new_err(format!(
+                "rate: {rate} is not within 8000 and 192000 Hz"
+            )));
+        }
+        let buffer = SampleBuffer::of(samples)?;
+        Ok(Self(Arc::new(clip::Clip {
+            rate,
+            samples: buffer.copy(py, 0, buffer.len()),
+        })))
+    }
+
+    #[getter]
+    fn rate(&self) -> u32 {
+        self.0.rate
+    }
+
+    #[getter]
+    fn duration(&self) -> f64 {
+        self.0.samples.len() as f64 / f64::from(self.0.rate)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Clip(rate={}, duration={:.3})", self.0.rate, self.duration())
+    }
+}
+
+/// 20 ms of signed 16-bit mono; the buffer protocol gives its samples (format 'h', read-only) without a copy.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct AudioFrame {
+    samples: Box<[i16]>,
+    layout: Layout,
+    rate: u32,
+    position: u64,
+}
+
+impl AudioFrame {
+    pub(crate) fn from_samples(samples: Box<[i16]>, rate: u32, position: u64) -> Self {
+        Self {
+            layout: Layout::of(&samples),
+            samples,
+            rate,
+            position,
+        }
+    }
+}
+
+#[pymethods]
+impl AudioFrame {
+    #[new]
+    fn new(py: Python<'_>, samples: &Bound<'_, PyAny>, rate: u32, position: u64) -> PyResult<Self> {
+        let buffer = SampleBuffer::of(samples)?;
+        Ok(Self::from_samples(
+            buffer.copy(py, 0, buffer.len()).into(),
+            rate,
+            position,
+        ))
+    }
+
+    #[getter]
+    fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    #[getter]
+    fn samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    #[getter]
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn __len__(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "AudioFrame(samples={}, rate={}, position={})",
+            self.samples.len(),
+            self.rate,
+            self.position
+        )
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let frame = slf.get();
+        // SAFETY: the interpreter's view; samples and layout belong to this frozen object, which the view keeps alive
+        unsafe { fill_view(view, flags, &frame.samples, &frame.layout, slf.clone().into_any()) }
+    }
+}
+
+/// The reading end of a call's sound.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct AudioReader {}
+
+#[pymethods]
+impl AudioReader {
+    #[getter]
+    fn ring(&self) -> u64 {
+        0
+    }
+    #[getter]
+    fn rate(&self) -> u32 {
+        0
+    }
+    #[getter]
+    fn dropped(&self) -> u64 {
+        0
+    }
+    #[getter]
+    fn ended(&self) -> bool {
+        true
+    }
+    fn take(&self) -> Option<AudioFrame> {
+        None
+    }
+    fn close(&self) {}
+}
+
+/// The writing end of a call's sound.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct AudioWriter {}
+
+#[pymethods]
+impl AudioWriter {
+    #[getter]
+    fn ring(&self) -> u64 {
+        0
+    }
+    #[getter]
+    fn rate(&self) -> u32 {
+        0
+    }
+    #[getter]
+    fn late(&self) -> u64 {
+        0
+    }
+    #[getter]
+    fn ended(&self) -> bool {
+        true
+    }
+    #[pyo3(signature = (samples, offset=0))]
+    fn write(&self, samples: &Bound<'_, PyAny>, offset: usize) -> PyResult<usize> {
+        let _ = offset;
+        Ok(SampleBuffer::of(samples)?.len() * 0)
+    }
+    fn close(&self) {}
+}

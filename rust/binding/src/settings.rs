@@ -1,0 +1,97 @@
+//! What Python hands to the engine about servers, users and trust.
+use std::net::IpAddr;
+
+use c2c_proto::io::{self, Secret};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// What the server and the user are; `repr` shows no secret.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct SipSettings(pub(crate) io::SipSettings);
+
+#[pymethods]
+impl SipSettings {
+    #[new]
+    #[pyo3(signature = (*, websocket_uri, user, realm, username="", password="", register=true,
+        user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
+    fn new(
+        websocket_uri: String,
+        user: String,
+        realm: String,
+        username: &str,
+        password: &str,
+        register: bool,
+        user_agent: String,
+        register_expires: u32,
+        session_expires: u32,
+        local_address: Option<&str>,
+    ) -> PyResult<Self> {
+        Ok(Self(io::SipSettings {
+            websocket_uri,
+            user,
+            realm,
+            username: username.into(),
+            password: Secret(password.into()),
+            register,
+            user_agent,
+            register_expires,
+            session_expires,
+            local_address: local_address.map(parse_address).transpose()?,
+        }))
+    }
+
+    /// Neither the password nor the URI (which may carry a token) is shown.
+    fn __repr__(&self) -> String {
+        format!(
+            "SipSettings(user={:?}, realm={:?}, register={:?})",
+            self.0.user, self.0.realm, self.0.register
+        )
+    }
+}
+
+/// Roots (PEM bytes replace the platform's) and an optional client certificate and key (PEM).
+#[pyclass(frozen, module = "c2c._c2c")]
+#[derive(Clone)]
+pub(crate) struct TlsSettings {
+    pub(crate) ca_pem: Option<Vec<u8>>,
+    pub(crate) client_cert_pem: Option<Vec<u8>>,
+    pub(crate) client_key_pem: Option<Vec<u8>>,
+}
+
+#[pymethods]
+impl TlsSettings {
+    #[new]
+    #[pyo3(signature = (*, ca_pem=None, client_cert_pem=None, client_key_pem=None))]
+    fn new(
+        ca_pem: Option<Vec<u8>>,
+        client_cert_pem: Option<Vec<u8>>,
+        client_key_pem: Option<Vec<u8>>,
+    ) -> PyResult<Self> {
+        if client_cert_pem.is_some() != client_key_pem.is_some() {
+            return Err(PyValueError::new_err("a client certificate and its key go together"));
+        }
+        Ok(Self {
+            ca_pem,
+            client_cert_pem,
+            client_key_pem,
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        let own = if self.client_cert_pem.is_some() { "***" } else { "None" };
+        format!(
+            "TlsSettings(ca_pem={}, client_cert_pem={own})",
+            if self.ca_pem.is_some() { "..." } else { "None" }
+        )
+    }
+}
+
+fn default_user_agent() -> String {
+    concat!("c2c/", env!("CARGO_PKG_VERSION")).into()
+}
+
+fn parse_address(text: &str) -> PyResult<IpAddr> {
+    text.parse()
+        .map_err(|_| PyValueError::new_err(format!("local_address: {text:?} is no IP address")))
+}
