@@ -3,3 +3,4 @@
 
 pub mod io;
 pub mod media;
+pub mod sip;

@@ -1,0 +1,255 @@
+//! Parsing of a whole message, as WebSocket delivers it (RFC 3261 §7, RFC 7118 §4.2). Every step is linear in its length.
+use super::header::{HeaderError, HeaderId, Headers, Line, is_token, is_token_byte};
+use super::message::{Message, Method, Request, Response};
+use super::uri::{Uri, UriError};
+
+/// Largest message that is read, in bytes.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+/// Most header fields that are read.
+pub const MAX_HEADERS: usize = 128;
+
+/// A message that was refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("SIP message refused: {kind}")]
+pub struct ParseError {
+    /// Why.
+    pub kind: ParseErrorKind,
+    /// What to answer, when it was a request that can be answered; its To has no tag of ours yet.
+    pub response: Option<Box<Response>>,
+}
+
+/// Why a message was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ParseErrorKind {
+    /// Longer than [`MAX_MESSAGE`].
+    #[error("longer than 64 kB")]
+    TooLarge,
+    /// More fields than [`MAX_HEADERS`].
+    #[error("more than 128 header fields")]
+    TooManyHeaders,
+    /// No empty line behind the header.
+    #[error("no end of the header")]
+    Truncated,
+    /// Neither a request line nor a status line.
+    #[error("malformed start line")]
+    StartLine,
+    /// Not SIP/2.0.
+    #[error("SIP version not supported")]
+    Version,
+    /// The Request-URI is none.
+    #[error("Request-URI: {0}")]
+    Uri(#[from] UriError),
+    /// A line of the header has no name, or a line end that is not CR LF.
+    #[error("malformed header line")]
+    Line,
+    /// A field that routes the message.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// CSeq names another method than the request line.
+    #[error("CSeq does not match the method")]
+    MethodMismatch,
+    /// The body is shorter than Content-Length.
+    #[error("body shorter than Content-Length")]
+    Body,
+}
+
+impl ParseErrorKind {
+    /// The status that answers a request refused for this.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::TooLarge => 513,
+            Self::Version => 505,
+            _ => 400,
+        }
+    }
+}
+
+impl Message {
+    /// Parses one whole message. Via, From, To, Call-ID and CSeq are there and well-formed afterwards; other fields are
+    /// read by whoever needs them.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let refuse = |kind| ParseError { kind, response: None };
+        if bytes.len() > MAX_MESSAGE {
+            return Err(refuse(ParseErrorKind::TooLarge));
+        }
+        let (head, rest) = split_head(bytes).ok_or(refuse(ParseErrorKind::Truncated))?;
+        let text = decode(head);
+        let (lines, line_error) = index(&text);
+        let start_line = text.split("\r\n").next().unwrap_or_default();
+        let start = StartLine::parse(start_line);
+        let method = start_line.split(' ').next().unwrap_or_default().to_owned();
+        let headers = Headers::indexed(text, lines);
+        let body = match &start {
+            Ok(start) => line_error
+                .map_or(Ok(()), Err)
+                .and_then(|()| check(start, &headers, rest)),
+            Err(kind) => Err(*kind),
+        };
+        match (start, body) {
+            (Ok(start), Ok(body)) => Ok(start.with(headers, body.to_vec())),
+            (Err(kind), _) | (_, Err(kind)) => Err(ParseError {
+                kind,
+                response: refusal(&method, &headers, kind),
+            }),
+        }
+    }
+}
+
+/// What the first line says.
+enum StartLine {
+    Request(Method, Uri),
+    Response(u16, String),
+}
+
+impl StartLine {
+    fn parse(line: &str) -> Result<Self, ParseErrorKind> {
+        let mut parts = line.splitn(3, ' ');
+        let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let third = parts.next();
+        if first.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("SIP/")) {
+            return Self::status(first, second, third.unwrap_or_default());
+        }
+        let version = third.ok_or(ParseErrorKind::StartLine)?;
+        if !is_token(first) || version.contains(' ') || !version.get(..4).is_some_and(is_sip) {
+            return Err(ParseErrorKind::StartLine);
+        }
+        if !is_version(version) {
+            return Err(ParseErrorKind::Version);
+        }
+        Ok(Self::Request(Method::from(first), Uri::parse(second)?))
+    }
+
+    fn status(version: &str, status: &str, reason: &str) -> Result<Self, ParseErrorKind> {
+        if !is_version(version) {
+            return Err(ParseErrorKind::Version);
+        }
+        let is_number = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+        match status.parse() {
+            Ok(status @ 100..700) if is_number => Ok(Self::Response(status, reason.to_owned())),
+            _ => Err(ParseErrorKind::StartLine),
+        }
+    }
+
+    fn with(self, headers: Headers, body: Vec<u8>) -> Message {
+        match self {
+            Self::Request(method, uri) => Message::Request(Request {
+                method,
+                uri,
+                headers,
+                body,
+            }),
+            Self::Response(status, reason) => Message::Response(Response {
+                status,
+                reason,
+                headers,
+                body,
+            }),
+        }
+    }
+}
+
+fn is_sip(begin: &str) -> bool {
+    begin.eq_ignore_ascii_case("SIP/")
+}
+
+fn is_version(text: &str) -> bool {
+    text.eq_ignore_ascii_case("SIP/2.0")
+}
+
+/// The header with the line end of its last line, and what follows the empty line. Leading empty lines are skipped
+/// (RFC 3261 §7.5).
+fn split_head(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    while let Some(rest) = bytes.strip_prefix(b"\r\n") {
+        bytes = rest;
+    }
+    let end = memchr::memmem::find(bytes, b"\r\n\r\n")?;
+    Some((bytes.get(..end + 2)?, bytes.get(end + 4..)?))
+}
+
+/// The header as text. Folds become spaces (RFC 3261 §7.3.1). What is not UTF-8 is replaced: it can only be meant for
+/// people (a reason phrase, a display name), and refusing the message would cost the call.
+fn decode(head: &[u8]) -> String {
+    let mut bytes = head.to_vec();
+    for fold in [b"\r\n ", b"\r\n\t"] {
+        let places: Vec<usize> = memchr::memmem::find_iter(head, fold).collect();
+        for at in places {
+            if let Some(end) = bytes.get_mut(at..at + 2) {
+                end.fill(b' ');
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Finds the header fields of `text`, which starts with the start line. Lines that are none are left out and reported.
+fn index(text: &str) -> (Vec<Line>, Option<ParseErrorKind>) {
+    let mut lines = Vec::with_capacity(24);
+    let mut error = None;
+    let mut start = text.find("\r\n").map_or(text.len(), |end| end + 2);
+    while let Some(rest) = text.as_bytes().get(start..).filter(|rest| !rest.is_empty()) {
+        let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default();
+        let is_ended = rest.get(end..end + 2) == Some(b"\r\n");
+        match field(text, start, line).filter(|_| is_ended) {
+            Some(field) if lines.len() < MAX_HEADERS => lines.push(field),
+            Some(_) => return (lines, Some(ParseErrorKind::TooManyHeaders)),
+            None => error = Some(ParseErrorKind::Line),
+        }
+        start += end + if is_ended { 2 } else { 1 };
+    }
+    (lines, error)
+}
+
+/// The field in the line of `text` that starts at `start`.
+fn field(text: &str, start: usize, line: &[u8]) -> Option<Line> {
+    let name_end = line.iter().position(|byte| !is_token_byte(*byte))?;
+    let (name, rest) = line.split_at_checked(name_end)?;
+    let behind_name = rest.trim_ascii_start();
+    let behind_colon = behind_name.strip_prefix(b":")?;
+    let value = behind_colon.trim_ascii_start();
+    let end = start + line.len() - (value.len() - value.trim_ascii_end().len());
+    let id = HeaderId::of(text.get(start..start + name.len()).filter(|name| !name.is_empty())?);
+    let offsets = [start, start + name_end, start + line.len() - value.len(), end];
+    let [start, name_end, value, end] = offsets.map(|at| at as u32);
+    Some(Line {
+        id,
+        start,
+        name_end,
+        value,
+        end,
+    })
+}
+
+/// Checks the fields that route a message, and cuts the body at Content-Length.
+fn check<'a>(start: &StartLine, headers: &Headers, rest: &'a [u8]) -> Result<&'a [u8], ParseErrorKind> {
+    headers.via()?;
+    headers.from()?;
+    headers.to()?;
+    headers.call_id()?;
+    let cseq = headers.cseq()?;
+    if let StartLine::Request(method, _) = start
+        && *method != cseq.method
+    {
+        return Err(ParseErrorKind::MethodMismatch);
+    }
+    match headers.content_length()? {
+        Some(length) => rest.get(..length as usize).ok_or(ParseErrorKind::Body),
+        None => Ok(rest),
+    }
+}
+
+/// The answer to a request that was refused, when it names all that an answer must copy. ACK is never answered.
+fn refusal(method: &str, headers: &Headers, kind: ParseErrorKind) -> Option<Box<Response>> {
+    let names = ["From", "To", "Call-ID", "CSeq"];
+    let is_request = is_token(method) && method != "ACK";
+    let is_complete = headers.via().is_ok() && names.iter().all(|name| headers.get(*name).is_some());
+    let reason = match kind {
+        ParseErrorKind::Version => "Version Not Supported",
+        _ => "Bad Request",
+    };
+    let answer = || Box::new(Response::answering(headers, kind.status(), reason, None, false));
+    (is_request && is_complete).then(answer)
+}
+
+#[cfg(test)]
+mod tests;

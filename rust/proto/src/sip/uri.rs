@@ -1,0 +1,459 @@
+//! SIP URIs (RFC 3261 §19.1, §25.1); parameters keep their order and spelling, since proxies put state into them.
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::ops::Range;
+
+use super::header::Params;
+
+/// Text that is no URI.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a URI: {0}")]
+pub struct UriError(&'static str);
+
+/// A URI that borrows its text.
+#[derive(Clone, Copy, Debug)]
+pub struct UriRef<'a> {
+    text: &'a str,
+    parts: Parts,
+}
+
+/// A URI that owns its text.
+#[derive(Clone, Debug)]
+pub struct Uri {
+    text: String,
+    parts: Parts,
+}
+
+/// Where the components lie in the text; an end of 0 is an absent component.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Parts {
+    scheme_end: u32,
+    user_end: u32,
+    password_end: u32,
+    host: (u32, u32),
+    port: Option<u16>,
+    params: (u32, u32),
+    sip: bool,
+}
+
+impl<'a> UriRef<'a> {
+    /// Parses a whole text. Schemes other than `sip` and `sips` are kept opaque.
+    pub fn parse(text: &'a str) -> Result<Self, UriError> {
+        Ok(Self {
+            text,
+            parts: Parts::parse(text)?,
+        })
+    }
+
+    /// `sip`, `sips`, `tel`, ... as written.
+    pub fn scheme(self) -> &'a str {
+        self.slice(0..self.parts.scheme_end)
+    }
+
+    /// Whether the scheme is `sip` or `sips`, the ones with the components below.
+    pub fn is_sip(self) -> bool {
+        self.parts.sip
+    }
+
+    /// User part with escapes; what §19.1.1 calls `user`, parameters before the `@` included.
+    pub fn escaped_user(self) -> Option<&'a str> {
+        (self.parts.user_end > 0).then(|| self.slice(self.parts.scheme_end + 1..self.parts.user_end))
+    }
+
+    /// User part without escapes.
+    pub fn user(self) -> Option<Cow<'a, str>> {
+        self.escaped_user().map(unescape)
+    }
+
+    /// Password of the user part, with escapes.
+    pub fn password(self) -> Option<&'a str> {
+        (self.parts.password_end > 0).then(|| self.slice(self.parts.user_end + 1..self.parts.password_end))
+    }
+
+    /// Host name or address (an IPv6 address with its brackets); empty unless [`Self::is_sip`].
+    pub fn host(self) -> &'a str {
+        self.slice(self.parts.host.0..self.parts.host.1)
+    }
+
+    /// Port, if it is given.
+    pub fn port(self) -> Option<u16> {
+        self.parts.port
+    }
+
+    /// URI parameters.
+    pub fn params(self) -> Params<'a> {
+        Params::parsed(self.slice(self.parts.params.0..self.parts.params.1))
+    }
+
+    /// What follows the question mark.
+    pub fn headers(self) -> Option<&'a str> {
+        self.text.get(self.parts.params.1 as usize..)?.strip_prefix('?')
+    }
+
+    /// The whole text as written.
+    pub fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// A copy that owns its text.
+    pub fn to_uri(self) -> Uri {
+        Uri {
+            text: self.text.to_owned(),
+            parts: self.parts,
+        }
+    }
+
+    /// Equality of RFC 3261 §19.1.4 (user and password by case, the rest in any case, escapes undone).
+    pub fn equivalent(self, other: UriRef<'_>) -> bool {
+        self.scheme().eq_ignore_ascii_case(other.scheme())
+            && self.user() == other.user()
+            && self.password().map(unescape) == other.password().map(unescape)
+            && self.host().eq_ignore_ascii_case(other.host())
+            && self.port() == other.port()
+            && (self.is_sip() || self.text == other.text)
+            && params_agree(self.params(), other.params())
+            && params_agree(other.params(), self.params())
+            && self.headers() == other.headers()
+    }
+
+    fn slice(self, range: Range<u32>) -> &'a str {
+        self.text
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+impl Uri {
+    /// Parses a whole text; see [`UriRef::parse`].
+    pub fn parse(text: impl Into<String>) -> Result<Self, UriError> {
+        let text = text.into();
+        let parts = Parts::parse(&text)?;
+        Ok(Self { text, parts })
+    }
+
+    /// `sip:user@host`, the user escaped, no user when it is empty.
+    pub fn sip(user: &str, host: &str) -> Result<Self, UriError> {
+        let at = if user.is_empty() { "" } else { "@" };
+        Self::parse(format!("sip:{}{at}{host}", escape_user(user)))
+    }
+
+    /// The same URI as a borrowed view; all components are read through it.
+    pub fn as_ref(&self) -> UriRef<'_> {
+        UriRef {
+            text: &self.text,
+            parts: self.parts,
+        }
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Uri {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Uri {}
+
+impl PartialEq for UriRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for UriRef<'_> {}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for UriRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl std::str::FromStr for Uri {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        Self::parse(text)
+    }
+}
+
+/// Escapes what may not stand in a user part (RFC 3261 §25.1 `user`).
+pub fn escape_user(user: &str) -> String {
+    let mut escaped = String::with_capacity(user.len());
+    for byte in user.bytes() {
+        if is_unreserved(byte) || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/') {
+            escaped.push(char::from(byte));
+        } else {
+            let digit = |nibble: u8| {
+                char::from_digit(u32::from(nibble), 16)
+                    .unwrap_or('0')
+                    .to_ascii_uppercase()
+            };
+            escaped.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    escaped
+}
+
+/// Undoes percent escapes; ones that are no escapes or give no UTF-8 stay as they are.
+pub fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escape = if byte == b'%' { after.split_at_checked(2) } else { None };
+        let value = escape.and_then(|(digits, rest)| Some((from_hex(digits)?, rest)));
+        let (byte, next) = value.unwrap_or((byte, after));
+        bytes.push(byte);
+        rest = next;
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+impl Parts {
+    fn parse(text: &str) -> Result<Self, UriError> {
+        if text
+            .bytes()
+            .any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f))
+        {
+            return Err(UriError("white space, quote or angle bracket"));
+        }
+        let (scheme, rest) = text.split_once(':').ok_or(UriError("no scheme"))?;
+        if !is_scheme(scheme) || rest.is_empty() {
+            return Err(UriError("no scheme"));
+        }
+        let scheme_end = offset(scheme.len());
+        if !scheme.eq_ignore_ascii_case("sip") && !scheme.eq_ignore_ascii_case("sips") {
+            let end = offset(text.len());
+            return Ok(Self {
+                scheme_end,
+                params: (end, end),
+                ..Self::default()
+            });
+        }
+        Self {
+            scheme_end,
+            sip: true,
+            ..Self::default()
+        }
+        .after_scheme(rest)
+    }
+
+    fn after_scheme(mut self, rest: &str) -> Result<Self, UriError> {
+        let start = self.scheme_end + 1;
+        let mut host_start = start;
+        if let Some((userinfo, _)) = rest.split_once('@') {
+            let (user, password) = userinfo.split_once(':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
+            if user.is_empty() {
+                return Err(UriError("empty user"));
+            }
+            self.user_end = start + offset(user.len());
+            self.password_end = password.map_or(0, |password| self.user_end + 1 + offset(password.len()));
+            host_start += offset(userinfo.len()) + 1;
+        }
+        let tail = rest.get((host_start - start) as usize..).unwrap_or_default();
+        self.host_and_after(host_start, tail)
+    }
+
+    fn host_and_after(mut self, start: u32, tail: &str) -> Result<Self, UriError> {
+        let authority = tail.find([';', '?']).unwrap_or(tail.len());
+        let (hostport, rest) = tail.split_at(authority);
+        let (host, port) = split_host_port(hostport).ok_or(UriError("bad host or port"))?;
+        self.host = (start, start + offset(host.len()));
+        self.port = port;
+        let params = rest.find('?').unwrap_or(rest.len());
+        if rest.split_at(params).0.matches(';').count() > Params::MAX {
+            return Err(UriError("too many parameters"));
+        }
+        self.params = (start + offset(authority), start + offset(authority + params));
+        Ok(self)
+    }
+}
+
+/// `hostport`: a host name, IPv4 address or bracketed IPv6 address, and the port behind a colon.
+pub(crate) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let host_end = match text.strip_prefix('[') {
+        Some(rest) => {
+            let end = rest.find(']')?;
+            rest.get(..end)?.parse::<Ipv6Addr>().ok()?;
+            end + 2
+        }
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, rest) = text.split_at_checked(host_end)?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if !host.starts_with('[') && (host.is_empty() || !host.bytes().all(is_name)) {
+        return None;
+    }
+    match rest.strip_prefix(':') {
+        Some(port) => Some((host, Some(decimal_port(port)?))),
+        None => rest.is_empty().then_some((host, None)),
+    }
+}
+
+/// A port of digits only.
+pub(crate) fn decimal_port(text: &str) -> Option<u16> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+/// Each parameter of one URI that the other has too has the same value there, and the ones that must match are in both.
+fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
+    let must_match = ["user", "ttl", "method", "maddr", "transport"];
+    one.iter().all(|(name, value)| {
+        if !other.has(name) {
+            return !must_match.iter().any(|must| must.eq_ignore_ascii_case(name));
+        }
+        match (value, other.get(name)) {
+            (Some(a), Some(b)) => unescape(a).eq_ignore_ascii_case(&unescape(b)),
+            (a, b) => a == b,
+        }
+    })
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|char: char| char.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
+}
+
+fn from_hex(digits: &[u8]) -> Option<u8> {
+    digits.iter().try_fold(0, |value, digit| {
+        Some(value * 16 + char::from(*digit).to_digit(16)? as u8)
+    })
+}
+
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_found() {
+        let text = "sip:alice%20b;day=tue:pw@[2001:db8::1]:5061;transport=tcp;lr?subject=x&a=b";
+        let uri = UriRef::parse(text).unwrap();
+        assert_eq!(
+            (uri.scheme(), uri.user().as_deref(), uri.password()),
+            ("sip", Some("alice b;day=tue"), Some("pw"))
+        );
+        assert_eq!((uri.host(), uri.port()), ("[2001:db8::1]", Some(5061)));
+        assert_eq!(
+            (uri.params().as_str(), uri.headers()),
+            (";transport=tcp;lr", Some("subject=x&a=b"))
+        );
+        assert_eq!(uri.to_uri().to_string(), text);
+    }
+
+    #[test]
+    fn parameters_stay_as_they_came() {
+        let uri = UriRef::parse("sip:callee-1@realm.example;alias=127.0.0.1~53222~6;gr=urn:uuid:8d99d7bb").unwrap();
+        assert_eq!(uri.params().get("alias"), Some("127.0.0.1~53222~6"));
+        assert_eq!(uri.params().get("gr"), Some("urn:uuid:8d99d7bb"));
+    }
+
+    #[test]
+    fn other_schemes_are_opaque() {
+        let uri = UriRef::parse("tel:+358-555-1234567;postd=pp22").unwrap();
+        assert_eq!(
+            (uri.is_sip(), uri.scheme(), uri.host(), uri.user()),
+            (false, "tel", "", None)
+        );
+        assert_eq!((uri.params().as_str(), uri.headers()), ("", None));
+    }
+
+    #[test]
+    fn bad_texts_are_refused() {
+        for text in [
+            "",
+            "sip",
+            "sip:",
+            ":a",
+            "1sip:a",
+            "sip:a b@c",
+            "<sip:a@b>",
+            "sip:@b",
+            "sip:a@",
+            "sip:a@b@c",
+            "sip:a@b:",
+            "sip:a@b:99999",
+            "sip:a@b:+1",
+            "sip:a@[::1",
+            "sip:a@[::g]",
+            "sip:a@[::1]x",
+            "sip:a@b/c",
+            "sip:a@b\"c",
+        ] {
+            assert!(UriRef::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_bounded() {
+        assert!(Uri::parse(format!("sip:a@b{}", ";a".repeat(Params::MAX))).is_ok());
+        assert!(Uri::parse(format!("sip:a@b{}", ";a".repeat(Params::MAX + 1))).is_err());
+    }
+
+    #[test]
+    fn users_are_escaped_and_unescaped() {
+        let uri = Uri::sip("a b@ü:c+1", "example.com").unwrap();
+        assert_eq!(uri.as_str(), "sip:a%20b%40%C3%BC%3Ac+1@example.com");
+        assert_eq!(uri.as_ref().user().as_deref(), Some("a b@ü:c+1"));
+        assert_eq!(
+            (unescape("50%"), unescape("%+1%zz"), unescape("%ff")),
+            ("50%".into(), "%+1%zz".into(), "%ff".into())
+        );
+        assert_eq!(Uri::sip("", "example.com").unwrap().as_str(), "sip:example.com");
+    }
+
+    /// The examples of RFC 3261 §19.1.4.
+    #[test]
+    fn equality_is_that_of_the_rfc() {
+        let same = [
+            (
+                "sip:%61lice@atlanta.com;transport=TCP",
+                "sip:alice@AtLanTa.CoM;Transport=tcp",
+            ),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+        ];
+        let different = [
+            (
+                "SIP:ALICE@AtLanTa.CoM;Transport=udp",
+                "sip:alice@AtLanTa.CoM;Transport=UDP",
+            ),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            (
+                "sip:carol@chicago.com;security=on",
+                "sip:carol@chicago.com;security=off",
+            ),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("tel:1", "tel:2"),
+        ];
+        let equivalent = |(a, b): (&str, &str)| UriRef::parse(a).unwrap().equivalent(UriRef::parse(b).unwrap());
+        assert!(same.into_iter().all(equivalent));
+        assert!(!different.into_iter().any(equivalent));
+    }
+}
