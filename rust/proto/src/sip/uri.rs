@@ -104,6 +104,19 @@ impl<'a> UriRef<'a> {
         }
     }
 
+    /// A copy without headers, which a Request-URI may not have (RFC 3261 §19.1.1).
+    pub fn to_request_uri(self) -> Uri {
+        let end = if self.is_sip() {
+            self.parts.params.1 as usize
+        } else {
+            self.text.len()
+        };
+        Uri {
+            text: self.text.get(..end).unwrap_or_default().to_owned(),
+            parts: self.parts,
+        }
+    }
+
     /// Equality of RFC 3261 §19.1.4 (user and password by case, the rest in any case, escapes undone).
     pub fn equivalent(self, other: UriRef<'_>) -> bool {
         self.scheme().eq_ignore_ascii_case(other.scheme())
@@ -364,6 +377,7 @@ mod tests {
             (";transport=tcp;lr", Some("subject=x&a=b"))
         );
         assert_eq!(uri.to_uri().to_string(), text);
+        assert_eq!(uri.to_request_uri().to_string() + "?subject=x&a=b", text);
     }
 
     #[test]

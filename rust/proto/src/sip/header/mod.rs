@@ -16,7 +16,7 @@ pub use via::Via;
 
 pub(crate) use list::Line;
 pub(crate) use name::HeaderId;
-pub(crate) use params::is_token_byte;
+pub(crate) use params::{is_space, is_token_byte, split_unquoted};
 
 /// A header field that could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
