@@ -120,7 +120,7 @@ impl InviteClientTransaction {
         self.state = State::Terminated;
         InviteResponse::Rejected(Box::new(hop_request(
             &self.invite,
-            Method::Ack,
+            &Method::Ack,
             &response.headers,
             None,
         )))
