@@ -3,9 +3,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::clip::Clip;
-use super::codec::{Codec, CodecError};
+use super::codec::{Codec, CodecError, Encoder, OpusSettings};
+use super::level;
+use super::source::Source;
 use super::stats::CallStats;
 use crate::io::AudioPort;
+
+/// Rate in Hz at which silence is encoded until there is sound.
+const SILENCE_RATE: u32 = 16_000;
 
 /// An RTP packet to be sent, without its framing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +44,27 @@ pub struct SenderNumbers {
 
 /// The sending half of a call's sound. Source order: muted is silence; the clip; the port's writer; silence.
 pub struct AudioSender {
+    payload_type: u8,
     ssrc: u32,
+    /// Of the next packet.
+    sequence: u16,
+    timestamp: u32,
+    settings: OpusSettings,
+    encoder: Encoder,
+    source: Source,
+    silence: Vec<i16>,
+    packet: Vec<u8>,
+    last: Option<LastPacket>,
+    packets: u64,
+    octets: u64,
+    level: f64,
+}
+
+#[derive(Clone, Copy)]
+struct LastPacket {
+    sent: Instant,
+    timestamp: u32,
+    clock_rate: u32,
 }
 
 impl AudioSender {
@@ -51,56 +76,131 @@ impl AudioSender {
         first_sequence: u16,
         first_timestamp: u32,
     ) -> Result<Self, CodecError> {
-        let _ = (codec, payload_type, first_sequence, first_timestamp);
-        Ok(Self { ssrc })
+        let settings = OpusSettings::default();
+        Ok(Self {
+            payload_type,
+            ssrc,
+            sequence: first_sequence,
+            timestamp: first_timestamp,
+            settings,
+            encoder: Encoder::new(codec, codec.native_rate(SILENCE_RATE), settings)?,
+            source: Source::default(),
+            silence: Vec::new(),
+            packet: Vec::new(),
+            last: None,
+            packets: 0,
+            octets: 0,
+            level: level::SILENCE,
+        })
     }
 
     /// Makes the packet of the next 20 ms; `None` only when the codec failed. Called once for each 20 ms of the call.
     pub fn tick(&mut self, audio: &mut dyn AudioPort, now: Instant) -> Option<OutgoingRtp<'_>> {
-        let _ = (audio, now, self.ssrc);
-        None
+        let codec = self.encoder.codec();
+        let is_encoded = self.encode_next(audio).is_ok();
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        self.timestamp = timestamp.wrapping_add(codec.frame_ticks());
+        if !is_encoded {
+            return None;
+        }
+        // RFC 3551 §4.1: the first packet of a talkspurt; without silence suppression there is one talkspurt
+        let marker = self.last.is_none();
+        self.sequence = sequence.wrapping_add(1);
+        self.packets += 1;
+        self.octets += self.packet.len() as u64;
+        self.last = Some(LastPacket {
+            sent: now,
+            timestamp,
+            clock_rate: codec.clock_rate(),
+        });
+        Some(OutgoingRtp {
+            payload_type: self.payload_type,
+            marker,
+            sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            payload: &self.packet,
+        })
     }
 
     /// Goes on with another codec: sequence numbers continue, timestamps advance by its clock rate.
     pub fn set_codec(&mut self, codec: Codec, payload_type: u8) -> Result<(), CodecError> {
-        let _ = (codec, payload_type);
+        if self.encoder.codec() != codec {
+            self.encoder = Encoder::new(codec, codec.native_rate(SILENCE_RATE), self.settings)?;
+        }
+        self.payload_type = payload_type;
+        Ok(())
+    }
+
+    /// Encodes differently from the next frame on.
+    pub fn set_opus_settings(&mut self, settings: OpusSettings) -> Result<(), CodecError> {
+        self.encoder = Encoder::new(self.encoder.codec(), self.encoder.rate(), settings)?;
+        self.settings = settings;
         Ok(())
     }
 
     /// Codec in use.
     pub fn codec(&self) -> Codec {
-        Codec::Opus
+        self.encoder.codec()
     }
 
     /// Starts a clip; `false` when another one plays.
     pub fn play(&mut self, play: u64, clip: Arc<Clip>) -> bool {
-        let _ = (play, clip);
-        false
+        self.source.play(play, clip)
     }
 
     /// Stops a clip before the next frame; `poll_play_ended` then tells it as not completed.
     pub fn stop_playing(&mut self, play: u64) {
-        let _ = play;
+        self.source.stop(play);
     }
 
     /// Sends silence instead of sound, or sound again; a clip goes on meanwhile, a writer is still emptied.
     pub fn set_muted(&mut self, muted: bool) {
-        let _ = muted;
+        self.source.set_muted(muted);
     }
 
     /// The next clip that ended, and whether its last sample has left. Asked after each tick and `stop_playing`.
     pub fn poll_play_ended(&mut self) -> Option<(u64, bool)> {
-        None
+        self.source.poll_ended()
     }
 
     /// The numbers for a sender report made at `now`; `None` before the first packet.
     pub fn report(&self, now: Instant) -> Option<SenderNumbers> {
-        let _ = now;
-        None
+        let last = self.last?;
+        let since = now.saturating_duration_since(last.sent).as_nanos() * u128::from(last.clock_rate) / 1_000_000_000;
+        Some(SenderNumbers {
+            ssrc: self.ssrc,
+            rtp_timestamp: last.timestamp.wrapping_add(since as u32),
+            packets: self.packets as u32,
+            octets: self.octets as u32,
+        })
+    }
+
+    /// Our SSRC.
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
     }
 
     /// Fills in codec, packets, bytes, late frames and level sent.
     pub fn fill_stats(&self, stats: &mut CallStats) {
-        let _ = stats;
+        self.codec().name().clone_into(&mut stats.codec);
+        stats.packets_sent = self.packets;
+        stats.bytes_sent = self.octets;
+        stats.frames_late = self.source.late();
+        stats.level_out = self.level;
+    }
+
+    fn encode_next(&mut self, audio: &mut dyn AudioPort) -> Result<(), CodecError> {
+        let codec = self.encoder.codec();
+        let Some((rate, frame)) = self.source.next(codec, audio) else {
+            self.level = level::SILENCE;
+            self.silence.resize(self.encoder.rate() as usize / 50, 0);
+            return self.encoder.encode(&self.silence, &mut self.packet);
+        };
+        self.level = level::dbfs(frame);
+        if self.encoder.rate() != rate {
+            self.encoder = Encoder::new(codec, rate, self.settings)?;
+        }
+        self.encoder.encode(frame, &mut self.packet)
     }
 }
