@@ -1,0 +1,221 @@
+"""The client: the SDK's methods, with the SDK's rules about when they may be called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import trio
+
+from c2c._client_config import PcConfig, WebRTCClientConfig
+from c2c._endpoint_url import redacted
+from c2c._errors import ClientDestroyed, ClientNotOpen, ConnectFailed, UnsupportedPlatform, WrongState
+from c2c._event_bus import EventBus, EventStream, Handler
+from c2c._lifetime import Lifetime, open_lifetime
+from c2c._open_client import OpenClient, prefixed
+from c2c._support import TRUST_ROOTS, check_webrtc_support
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+
+    from c2c import events
+    from c2c._call import Call
+    from c2c._session import CallSession
+    from c2c._tls import TLSConfig
+
+
+def create_webrtc_client(
+    endpoint_url: str = "",
+    *,
+    user_id: str | None = None,
+    capture_audio: bool = False,
+    pc_config: PcConfig | None = None,
+    tls: TLSConfig | None = None,
+    on_handler_error: Literal["event", "raise"] = "event",
+    config_timeout: float = 10.0,
+    connect_timeout: float = 15.0,
+    register_expires: int = 600,
+    session_expires: int = 90,
+    local_address: str | None = None,
+) -> WebRTCClient:
+    """Returns a client to be used with `async with`; touches no network.
+
+    Raises `ConfigError` without an endpoint URL, `TypeError` or `ValueError` naming a bad option and
+    `UnsupportedPlatform`. A URL that is malformed, or not https, fails in `connect()`. Times are in seconds.
+    """
+    config = WebRTCClientConfig(
+        endpoint_url=endpoint_url,
+        user_id=user_id,
+        capture_audio=capture_audio,
+        pc_config=pc_config,
+        tls=tls,
+        on_handler_error=on_handler_error,
+        config_timeout=config_timeout,
+        connect_timeout=connect_timeout,
+        register_expires=register_expires,
+        session_expires=session_expires,
+        local_address=local_address,
+    )
+    return WebRTCClient(config)
+
+
+class WebRTCClient:
+    """One user of one endpoint: connects, calls, and tells what happens. At most one call is live.
+
+    All methods but `on` and `off` raise `ClientNotOpen` outside of the `async with` block. Leaving it hangs up and
+    disconnects.
+    """
+
+    def __init__(self, config: WebRTCClientConfig) -> None:
+        _check_support(config)
+        self._config = config
+        self._bus = EventBus(self._fail, raise_handler_errors=config.on_handler_error == "raise")
+        self._context: AbstractAsyncContextManager[Lifetime] | None = None
+        self._open: OpenClient | None = None
+        self._is_left = False
+
+    def __repr__(self) -> str:
+        """Shows no secret."""
+        state = "open" if self._open else "left" if self._is_left else "not open"
+        return f"<WebRTCClient {redacted(self._config.endpoint_url)} {state}>"
+
+    async def __aenter__(self) -> Self:
+        """Starts the engine; touches no network."""
+        if not trio.lowlevel.in_trio_run():
+            raise WrongState(_NO_TRIO, hint="run it with trio.run(main), or under asyncio in trio's guest mode")
+        if self._is_left:
+            raise ClientDestroyed("Client has been destroyed")
+        if self._context is not None:
+            raise WrongState("The client is open already")
+        opened = OpenClient(self._config, self._bus)
+        self._context = open_lifetime(opened.shut_down)
+        opened.start(await self._context.__aenter__())
+        self._open = opened
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """Hangs up, disconnects and waits for it, 2 s at most when cancelled; one exception leaves, never a group."""
+        assert self._context is not None
+        try:
+            return await self._context.__aexit__(exc_type, exc, traceback)
+        finally:
+            if self._open is not None:
+                self._open.close()
+            self._open, self._is_left = None, True
+
+    def on(self, event: str | type[events.Event], handler: Handler) -> Self:
+        """Calls `handler`, sync or async, with the event's positional payload, each time the event happens.
+
+        `event` is the SDK's name or a class of `c2c.events`. A handler added twice is called twice.
+        """
+        self._bus.on(event, handler)
+        return self
+
+    def off(self, event: str | type[events.Event], handler: Handler) -> Self:
+        """Takes back the `on` of this handler that came last, if there was one."""
+        self._bus.off(event, handler)
+        return self
+
+    def events(self) -> EventStream:
+        """Returns an iterator over all events from now on, as objects of `c2c.events`."""
+        self._opened()
+        return self._bus.stream()
+
+    async def connect(self) -> None:
+        """Fetches the configuration, opens the WebSocket and registers; at once if that was done before.
+
+        Raises `ConfigError`, `SignalingError` and their kinds, behind `Failed to connect: `, and `ClientDestroyed`.
+        """
+        await self._opened().connect()
+
+    async def connect_and_call(self) -> Call:
+        """`connect()`, then `start_call()`; hangs up when cancelled."""
+        opened = self._opened()
+        await opened.connect()
+        if not opened.sip.is_ready:
+            raise ConnectFailed("Failed to connect: Canceled", cause="Canceled")
+        return await opened.start_call()
+
+    async def start_call(self) -> Call:
+        """Sends an INVITE and returns the call before it is answered; returns the live call if there is one.
+
+        Raises `NotConnected` before `connect()`, `CallError` when no INVITE can be made.
+        """
+        return await self._opened().start_call()
+
+    async def end_call(self) -> None:
+        """Hangs up, or gives up connecting before a call exists; `NoActiveCall` if there is nothing to end."""
+        await self._opened().end_call()
+
+    async def send_info(self, text: str = "", data: Mapping[str, Any] | None = None) -> None:
+        """Sends text and data as INFO; returns when it has left. `NoActiveCall` without an answered call."""
+        opened = self._opened()
+        with prefixed("Failed to send info: "):
+            await opened.sessions.send_info(text, {} if data is None else data)
+
+    async def mute(self) -> None:
+        """Sends silence from now on; `NoActiveCall` without an answered call."""
+        opened = self._opened()
+        with prefixed("Failed to mute call: "):
+            await opened.sessions.set_muted(muted=True)
+
+    async def unmute(self) -> None:
+        """Sends sound again; does nothing without an answered call."""
+        opened = self._opened()
+        if opened.sessions.active is None:
+            await trio.lowlevel.checkpoint()
+            return
+        with prefixed("Failed to unmute call: "):
+            await opened.sessions.set_muted(muted=False)
+
+    async def disconnect(self) -> None:
+        """Hangs up, un-registers and closes the connection; gives up connecting; does nothing without either."""
+        opened = self._opened()
+        with prefixed("Failed to disconnect: "):
+            await opened.disconnect()
+
+    async def destroy(self) -> None:
+        """`disconnect()`, then frees everything and removes all handlers. May be called again, and by a handler."""
+        if self._open is None and self._is_left:
+            return
+        opened = self._opened()
+        with prefixed("Failed to destroy client: "):
+            await opened.destroy()
+
+    async def aclose(self) -> None:
+        """The same as `destroy()`."""
+        await self.destroy()
+
+    def is_connected(self) -> bool:
+        """Whether calls can be made: connected, and registered if the endpoint needs that."""
+        return self._opened().sip.is_ready
+
+    def get_current_session(self) -> CallSession | None:
+        """Returns a snapshot of the answered call; `None` while there is none, also while one rings."""
+        record = self._opened().sessions.active
+        return None if record is None else record.snapshot()
+
+    def _opened(self) -> OpenClient:
+        if self._open is None:
+            raise ClientNotOpen("The client is not open")
+        return self._open
+
+    def _fail(self, error: Exception) -> None:
+        if self._open is not None:
+            self._open.fail(error)
+
+
+def _check_support(config: WebRTCClientConfig) -> None:
+    has_own_roots = config.tls is not None and (config.tls.ca_file is not None or config.tls.ca_pem is not None)
+    missing = [name for name in check_webrtc_support().missing if not (name == TRUST_ROOTS and has_own_roots)]
+    if missing:
+        cause = f"missing: {', '.join(missing)}"
+        raise UnsupportedPlatform(
+            "WebRTC is not supported in this environment", cause=cause, hint=f"{cause}; see check_webrtc_support()"
+        )
+
+
+_NO_TRIO = "c2c runs under Trio, and no Trio run is going on"

@@ -1,0 +1,130 @@
+"""The options of a client."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias
+
+from c2c._endpoint_url import redacted
+from c2c._errors import ConfigError
+from c2c._tls import TLSConfig
+
+logger = logging.getLogger("c2c")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IceServer:
+    """A STUN or TURN server; `credential` is not shown."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerConnectionConfig:
+    """The browser's RTCConfiguration, as far as a voice call needs it."""
+
+    ice_servers: tuple[IceServer, ...] = ()
+    ice_transport_policy: Literal["all", "relay"] = "all"
+
+
+PcConfig: TypeAlias = PeerConnectionConfig | Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebRTCClientConfig:
+    """All options of a client, with the SDK's defaults; times in seconds.
+
+    Raises `ConfigError` for a missing endpoint URL, `TypeError` or `ValueError` that name the option for the rest.
+    """
+
+    endpoint_url: str
+    user_id: str | None = None
+    capture_audio: bool = False
+    pc_config: PcConfig | None = None
+    tls: TLSConfig | None = None
+    on_handler_error: Literal["event", "raise"] = "event"
+    config_timeout: float = 10.0
+    connect_timeout: float = 15.0
+    register_expires: int = 600
+    session_expires: int = 90
+    local_address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks all that can be checked without the network."""
+        if not self.endpoint_url:
+            raise ConfigError("endpointUrl is required")
+        for option in ("endpoint_url", "user_id", "local_address"):
+            _check_type(option, getattr(self, option), str, optional=option != "endpoint_url")
+        _check_type("tls", self.tls, TLSConfig, optional=True)
+        _check_type("capture_audio", self.capture_audio, bool)
+        if self.on_handler_error not in {"event", "raise"}:
+            raise ValueError("on_handler_error: must be 'event' or 'raise'")
+        for option in ("config_timeout", "connect_timeout"):
+            _check_positive(option, getattr(self, option), float)
+        for option in ("register_expires", "session_expires"):
+            _check_positive(option, getattr(self, option), int)
+        _check_address(self.local_address)
+        object.__setattr__(self, "pc_config", _pc_config(self.pc_config))
+
+    def __repr__(self) -> str:
+        """Shows neither the endpoint's token nor the user."""
+        hidden = {"endpoint_url": redacted(self.endpoint_url), "user_id": self.user_id and "***"}
+        values = {item.name: hidden.get(item.name, getattr(self, item.name)) for item in fields(self)}
+        return f"WebRTCClientConfig({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+
+def _check_type(option: str, value: object, kind: type, *, optional: bool = False) -> None:
+    if not (isinstance(value, kind) or (optional and value is None)):
+        raise TypeError(
+            f"{option}: must be {kind.__name__}{' or None' if optional else ''}, not {type(value).__name__}"
+        )
+
+
+def _check_positive(option: str, value: object, kind: type[float]) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, kind)):
+        raise TypeError(f"{option}: must be {kind.__name__}, not {type(value).__name__}")
+    if not 0 < value <= 86_400:
+        raise ValueError(f"{option}: must be more than 0 and at most 86400 seconds")
+
+
+def _check_address(address: str | None) -> None:
+    try:
+        ipaddress.ip_address(address or "127.0.0.1")
+    except ValueError:
+        raise ValueError(f"local_address: {address!r} is no IP address") from None
+
+
+def _pc_config(value: object) -> PeerConnectionConfig | None:
+    if value is None or isinstance(value, PeerConnectionConfig):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"pc_config: must be PeerConnectionConfig or a mapping, not {type(value).__name__}")
+    policy = value.get("iceTransportPolicy", "all")
+    if policy not in {"all", "relay"}:
+        raise ValueError("pc_config: iceTransportPolicy must be 'all' or 'relay'")
+    servers = value.get("iceServers") or ()
+    if not isinstance(servers, (list, tuple)):
+        raise TypeError("pc_config: iceServers must be a list")
+    return PeerConnectionConfig(
+        ice_servers=tuple(_ice_server(server, f"iceServers[{index}]") for index, server in enumerate(servers)),
+        ice_transport_policy=policy,
+    )
+
+
+def _ice_server(value: object, name: str) -> IceServer:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"pc_config: {name} must be a mapping")
+    urls = value.get("urls")
+    urls = (urls,) if isinstance(urls, str) else urls
+    if not isinstance(urls, (list, tuple)) or not urls or not all(isinstance(url, str) for url in urls):
+        raise TypeError(f"pc_config: {name}.urls must be a string or a list of strings")
+    if not all(url.startswith(("stun:", "turn:", "turns:")) for url in urls):
+        raise ValueError(f"pc_config: {name}.urls must begin with stun:, turn: or turns:")
+    for option in ("username", "credential"):
+        _check_type(f"pc_config: {name}.{option}", value.get(option), str, optional=True)
+    return IceServer(urls=tuple(urls), username=value.get("username"), credential=value.get("credential"))

@@ -1,0 +1,79 @@
+"""Sound that Python has: WAV files, samples in buffers and clips, checked before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+
+from c2c._errors import ClipError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from typing_extensions import Buffer
+
+    from c2c._c2c import Clip
+
+    Sound: TypeAlias = str | os.PathLike[str] | Buffer | Clip
+
+SAMPLE_RATES = (8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000)
+
+
+def clip_loader(sound: Sound, rate: int | None) -> Callable[[], Awaitable[Clip]]:
+    """Returns what awaits the clip; wrong types and ranges are refused here, before anything is sent."""
+    from c2c._c2c import Clip
+
+    if isinstance(sound, str | os.PathLike):
+        path = Path(sound)
+        return lambda: trio.to_thread.run_sync(_read_clip, path, abandon_on_cancel=True)
+    if isinstance(sound, Clip):
+        clip = sound
+    elif rate is None:
+        raise TypeError("rate: samples need the rate that they were made with")
+    else:
+        clip = _made_clip(pcm_bytes(sound, "sound"), check_rate(rate))
+
+    async def ready() -> Clip:
+        await trio.lowlevel.checkpoint()
+        return clip
+
+    return ready
+
+
+def _read_clip(path: Path) -> Clip:
+    from c2c._c2c import Clip
+
+    try:
+        return Clip.from_wav(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValueError as error:
+        reason = str(error)
+    raise ClipError(f"{path}: {reason}", cause=reason)
+
+
+def _made_clip(samples: memoryview, rate: int) -> Clip:
+    from c2c._c2c import Clip
+
+    return Clip(samples, rate)
+
+
+def pcm_bytes(buffer: Buffer, argument: str) -> memoryview:
+    """Returns the bytes of `buffer`, which holds signed 16-bit samples or bytes of such."""
+    view = memoryview(buffer)
+    if view.format not in {"h", "@h", "=h", "B", "b", "c"} or not view.c_contiguous:
+        raise TypeError(f"{argument}: must be contiguous signed 16-bit samples, or bytes of such")
+    if view.nbytes % 2:
+        raise ValueError(f"{argument}: an odd number of bytes cannot hold 16-bit samples")
+    return view.cast("B")
+
+
+def check_rate(rate: int) -> int:
+    if isinstance(rate, bool) or not isinstance(rate, int):
+        raise TypeError("rate: must be an int, in Hz")
+    if rate not in SAMPLE_RATES:
+        raise ValueError(f"rate: {rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
+    return rate

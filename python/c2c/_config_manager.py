@@ -1,0 +1,119 @@
+"""Fetches the endpoint's configuration, and knows what it means for SIP."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import trio
+
+from c2c import _http
+from c2c._config import EndpointConfig, SipConnectivityInfo
+from c2c._endpoint_url import request_url
+from c2c._errors import ConfigFetchError, ConfigTimeout
+
+if TYPE_CHECKING:
+    from c2c._tls import Trust
+
+
+@dataclass(frozen=True)
+class SipAccount:
+    """Who the client is to the SIP server."""
+
+    info: SipConnectivityInfo
+    user: str
+    realm: str
+    register: bool
+
+
+@dataclass(frozen=True)
+class CallTarget:
+    """Whom `start_call` calls: user part of the Request-URI, and the headers that the SDK adds."""
+
+    user: str
+    headers: list[tuple[str, str]]
+
+
+class ConfigManager:
+    """One client's configuration: fetched anew by each connection, as its credentials are short-lived."""
+
+    def __init__(self, endpoint_url: str, user_id: str | None, trust: Trust, timeout: float) -> None:
+        self._endpoint_url = endpoint_url
+        self._user_id = user_id
+        self._trust = trust
+        self._timeout = timeout
+        self._generated_id: str | None = None
+
+    async def load(self) -> EndpointConfig:
+        """Fetches and checks the configuration; raises `ConfigError` and its kinds."""
+        url = request_url(self._endpoint_url, self._user_id)
+        with trio.move_on_after(self._timeout) as limit:
+            try:
+                return EndpointConfig.from_json(await self._fetch(url))
+            except ConfigFetchError as error:
+                raise error.prefixed("Configuration fetch failed: ") from None
+        assert limit.cancelled_caught
+        text = f"Operation timed out after {self._timeout * 1000:.0f}ms"
+        raise ConfigTimeout(f"Configuration fetch failed: {text}", cause=text)
+
+    def account(self, config: EndpointConfig) -> SipAccount:
+        """Returns the SIP account that the configuration and the user id make."""
+        info = config.endpoint_settings.sip_connectivity_info
+        user = self._user_id or self._generated(config.endpoint_settings.endpoint_name)
+        if config.is_runtime:
+            return SipAccount(info, user, urlsplit(info.ws_uri).hostname or "", register=False)
+        return SipAccount(info, user, info.realm or "", register=True)
+
+    async def _fetch(self, url: str) -> object:
+        response = await _http.get(url, self._trust.ssl_context())
+        if not 200 <= response.status < 300:
+            text = f"Failed to fetch config: {response.status} {response.reason}".rstrip()
+            raise ConfigFetchError(text, cause=text, hint=_hint(response.status))
+        return _decode(response.body)
+
+    def _generated(self, endpoint_name: str | None) -> str:
+        if self._generated_id is None:
+            kept = [character for character in (endpoint_name or "").lower() if character in _NAME]
+            suffix = "".join(secrets.choice(_ALPHANUMERIC) for _ in range(8))
+            self._generated_id = f"webrtc-sdk-{''.join(kept) or 'endpoint'}-{suffix}"
+        return self._generated_id
+
+
+def call_target(config: EndpointConfig) -> CallTarget:
+    """Returns the call's target: the application of a legacy endpoint, the id of a runtime endpoint."""
+    settings = config.endpoint_settings
+    headers = [
+        ("X-Source", "webrtc"),
+        ("X-Organisation-Id", config.organisation_id),
+        ("X-Project-Id", config.project_id),
+    ]
+    if config.is_runtime:
+        endpoint_id = settings.endpoint_id or ""
+        return CallTarget(endpoint_id, [*headers, ("X-Endpoint-Id", endpoint_id)])
+    return CallTarget(f"app-{settings.sip_connectivity_info.application_sid}", headers)
+
+
+def _decode(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        reason = "nested too deeply"
+    except ValueError as error:
+        # neither kind of text quotes the body
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "not UTF-8"
+    text = f"the response is not JSON: {reason}"
+    raise ConfigFetchError(text, cause=text, hint="check that the URL is the endpoint's own, not its demo page")
+
+
+def _hint(status: int) -> str | None:
+    if status in {401, 403, 404, 410}:
+        return "check the token at the end of the endpoint URL, and that the endpoint exists"
+    return "try again later, or ask whoever runs the endpoint" if status >= 500 else None
+
+
+_ALPHANUMERIC = string.ascii_lowercase + string.digits
+_NAME = frozenset(_ALPHANUMERIC + "-")

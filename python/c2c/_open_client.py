@@ -1,0 +1,183 @@
+"""An open client: its managers, and what several of them have to do together."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from c2c._audio_manager import AudioManager
+from c2c._config_manager import ConfigManager, call_target
+from c2c._connecting import Connecting
+from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected
+from c2c._session_manager import SessionManager
+from c2c._sip_manager import SipManager
+from c2c._tls import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from c2c._c2c import Engine
+    from c2c._call import Call
+    from c2c._client_config import WebRTCClientConfig
+    from c2c._config import EndpointConfig
+    from c2c._config_manager import CallTarget
+    from c2c._event_bus import EventBus
+    from c2c._lifetime import Lifetime
+
+HANDLER_LIMIT = 2  # seconds for asynchronous handlers to finish when the block is left
+
+
+class OpenClient:
+    """What a client has while its block runs; its methods are the client's, with the texts of the SDK."""
+
+    def __init__(self, config: WebRTCClientConfig, bus: EventBus) -> None:
+        trust = Trust(config.tls)
+        self._config = config
+        self._bus = bus
+        self._engine = open_engine(trust)
+        self._configs = ConfigManager(config.endpoint_url, config.user_id, trust, config.config_timeout)
+        self._audio = AudioManager(self._engine, bus)
+        self.sip = SipManager(self._engine, bus, self.fail)
+        self.sessions = SessionManager(self._engine, bus, self._audio, capture_audio=config.capture_audio)
+        self._lifetime: Lifetime | None = None
+        self._connecting: Connecting | None = None
+        self._target: CallTarget | None = None
+        self._awaits_session = False
+        self._is_destroyed = False
+        self._is_closed = False
+
+    def start(self, lifetime: Lifetime) -> None:
+        self._lifetime = lifetime
+        lifetime.nursery.start_soon(self._pump)
+        lifetime.nursery.start_soon(self._bus.run_async_handlers)
+
+    def fail(self, error: Exception) -> None:
+        if self._lifetime is not None:
+            self._lifetime.fail(error)
+
+    async def connect(self) -> None:
+        if self._is_destroyed:
+            raise ClientDestroyed("Client has been destroyed")
+        if self.sip.is_ready:
+            await trio.lowlevel.checkpoint()
+            return
+        if self._connecting is None or self._connecting.is_over:
+            assert self._lifetime is not None
+            self._awaits_session = True
+            self._connecting = Connecting(self._connect, self._stop, self._lifetime.nursery)
+        await self._connecting.wait()
+
+    async def start_call(self) -> Call:
+        if not self.sip.is_ready or self._target is None:
+            raise NotConnected("Client not connected. Call connect() first.")
+        self._awaits_session = False
+        with prefixed("Failed to start call: "):
+            return await self.sessions.start(self._target.user, self._target.headers)
+
+    async def end_call(self) -> None:
+        if self.sessions.live is None and self._awaits_session:
+            await self._cancel("Canceled")
+            return
+        with prefixed("Failed to end call: "):
+            await self.sessions.end()
+
+    async def disconnect(self) -> None:
+        if self.sip.is_initialised or self._is_connecting:
+            await self._cancel("Disconnected")
+        else:
+            await trio.lowlevel.checkpoint()
+
+    async def destroy(self) -> None:
+        """May be cancelled and called again: it carries on where it was."""
+        if not self._is_destroyed:
+            self._is_destroyed = True
+            if self.sip.is_initialised or self._is_connecting:
+                self._begin_cancel("Disconnected")
+            self._audio.stop()
+        await self.sip.wait_stopped()
+        self.close()
+        await self.sip.closed.wait()
+        self._bus.close()
+
+    async def shut_down(self) -> None:
+        """Leaves the block: destroys the client and lets asynchronous handlers finish."""
+        await self.destroy()
+        with trio.move_on_after(HANDLER_LIMIT):
+            await self._bus.drain()
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._engine.close()
+
+    @property
+    def _is_connecting(self) -> bool:
+        return self._connecting is not None and not self._connecting.is_over
+
+    async def _pump(self) -> None:
+        try:
+            await self.sip.run(self.sessions.routes(), self._audio.routes())
+        finally:
+            self.sessions.abandon("Internal Error")
+
+    async def _connect(self) -> None:
+        limit = self._config.connect_timeout
+        with trio.move_on_after(limit):
+            config = await self._configs.load()
+            self._target = call_target(config)
+            await self._register(config)
+            return
+        text = f"Operation timed out after {limit * 1000:.0f}ms"
+        last = self.sip.last_failure
+        cause, hint = (str(last), last.hint) if last else (text, None)
+        raise ConnectTimeout(text, stage=self.sip.stage, cause=cause, hint=hint)
+
+    async def _register(self, config: EndpointConfig) -> None:
+        from c2c._c2c import SipSettings
+
+        account = self._configs.account(config)
+        settings = SipSettings(
+            websocket_uri=account.info.ws_uri,
+            user=account.user,
+            realm=account.realm,
+            username=account.info.username or "",
+            password=account.info.password or "",
+            register=account.register,
+            register_expires=self._config.register_expires,
+            session_expires=self._config.session_expires,
+            local_address=self._config.local_address,
+        )
+        await self.sip.connect(settings, register=account.register)
+
+    async def _cancel(self, cause: str) -> None:
+        self._begin_cancel(cause)
+        await self.sip.wait_stopped()
+
+    def _begin_cancel(self, cause: str) -> None:
+        if self._is_connecting and self._connecting is not None:
+            self._connecting.abort(ConnectFailed(cause, cause=cause))
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._awaits_session = False
+        self._audio.stop()
+        self.sip.stop()
+
+
+def open_engine(trust: Trust) -> Engine:
+    """Returns a new engine: the client's half of the border."""
+    from c2c._c2c import Engine
+
+    return Engine(tls=trust.settings())
+
+
+@contextmanager
+def prefixed(prefix: str) -> Iterator[None]:
+    """Puts `prefix` before the text of what is raised inside."""
+    try:
+        yield
+    except C2CError as error:
+        raise error.prefixed(prefix) from error.__cause__

@@ -1,0 +1,243 @@
+"""The connection to the SIP server: opens it, registers, closes it, and pumps what the engine tells."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import trio
+
+from c2c import events
+from c2c._errors import (
+    C2CError,
+    ConnectFailed,
+    ConnectionLost,
+    EngineClosed,
+    EngineFailed,
+    RegistrationRejected,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from c2c._c2c import Engine, Event, SipSettings
+    from c2c._event_bus import EventBus
+
+    Routes: TypeAlias = dict[type[Event], Callable[[Any], None]]
+
+STOP_LIMIT = 5  # seconds; the engine itself lingers for 2
+
+logger = logging.getLogger("c2c.sip")
+
+
+class SipManager:
+    """One client's connection; `on_failure` gets what ends the client."""
+
+    def __init__(self, engine: Engine, bus: EventBus, on_failure: Callable[[Exception], None]) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._on_failure = on_failure
+        self._attempt: _Attempt | None = None
+        self._needs_registration = False
+        self._open = False
+        self._registered = False
+        self._stopped: trio.Event | None = None
+        self.is_initialised = False
+        self.closed = trio.Event()
+        self.last_failure: ConnectFailed | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls can be made: connected, and registered unless the endpoint needs no registration."""
+        usable = self.is_initialised and self._open
+        return usable and (self._registered or not self._needs_registration)
+
+    @property
+    def stage(self) -> str:
+        """Where connecting is now."""
+        if not self.is_initialised:
+            return "config"
+        return "register" if self._open else "websocket"
+
+    async def run(self, *routes: Routes) -> None:
+        """Pumps the engine's events to their routes until the last one: a byte wakes it, it takes all there are."""
+        table = {kind: route for part in (self._routes(), *routes) for kind, route in part.items()}
+        with socket.socket(fileno=self._engine.take_wake_fd()) as wake:
+            wake.setblocking(False)
+            try:
+                while not self.closed.is_set():
+                    await trio.lowlevel.wait_readable(wake)
+                    is_last = not _drain(wake)
+                    for event in self._poll():
+                        if route := table.get(type(event)):
+                            route(event)
+                    if is_last:
+                        self._finish_all(EngineClosed("The engine is gone"))
+            finally:
+                trio.lowlevel.notify_closing(wake)
+
+    async def connect(self, settings: SipSettings, *, register: bool) -> None:
+        """Opens the WebSocket and registers; what may pass is tried again until the caller cancels and stops."""
+        await self.wait_stopped()
+        self._needs_registration = register
+        self.last_failure = None
+        self.is_initialised = True
+        self._attempt = attempt = _Attempt()
+        try:
+            self._engine.connect(settings)
+            await attempt.done.wait()
+        finally:
+            self._attempt = None
+        if attempt.error is not None:
+            raise attempt.error
+
+    def stop(self) -> None:
+        """Ends calls, un-registers and closes the connection; what becomes of it comes as events."""
+        if self.is_initialised:
+            self.is_initialised = False
+            self._stopped = trio.Event()
+            self._engine.disconnect()
+
+    async def wait_stopped(self) -> None:
+        """Waits until a connection that was stopped is closed."""
+        if self._stopped is not None:
+            with trio.move_on_after(STOP_LIMIT) as limit:
+                await self._stopped.wait()
+            if limit.cancelled_caught:
+                logger.warning("the connection was not closed within %s s", STOP_LIMIT)
+            self._stopped = None
+
+    def _poll(self) -> list[Event]:
+        try:
+            return self._engine.poll_events()
+        except EngineClosed as error:
+            self._finish_all(error)
+            return []
+
+    def _routes(self) -> Routes:
+        from c2c._c2c import Event
+
+        return {
+            Event.Connecting: self._connecting,
+            Event.Connected: self._connected,
+            Event.ConnectFailed: self._connect_failed,
+            Event.Registered: self._was_registered,
+            Event.RegistrationFailed: self._registration_failed,
+            Event.Unregistered: self._unregistered,
+            Event.Disconnected: self._disconnected,
+            Event.Warning: self._warning,
+            Event.Log: self._log,
+            Event.EngineFailed: self._engine_failed,
+            Event.Closed: self._was_closed,
+        }
+
+    def _connecting(self, _: Event.Connecting) -> None:
+        self._bus.emit(events.Connecting())
+
+    def _connected(self, _: Event.Connected) -> None:
+        self._open = True
+        self._bus.emit(events.Connected())
+        if self._attempt is not None and not self._needs_registration:
+            self._attempt.finish()
+
+    def _was_registered(self, _: Event.Registered) -> None:
+        self._registered = True
+        self._bus.emit(events.Registered())
+        if self._attempt is not None:
+            self._attempt.finish()
+
+    def _connect_failed(self, event: Event.ConnectFailed) -> None:
+        text = f"{event.step}: {event.cause}"
+        error = ConnectFailed(text, sip_status=None, cause=event.cause, hint=_CONNECT_HINTS.get(event.step))
+        logger.info("WebSocket: %s", text)
+        self.last_failure = error
+        if self._attempt is not None and event.is_final:
+            self._attempt.finish(error)
+
+    def _registration_failed(self, event: Event.RegistrationFailed) -> None:
+        self._registered = False
+        error = _rejection(event)
+        self._bus.emit(events.Error(error))
+        if self._attempt is not None:
+            self._attempt.finish(error)
+
+    def _unregistered(self, _: Event.Unregistered) -> None:
+        self._registered = False
+        self._bus.emit(events.Unregistered())
+
+    def _disconnected(self, event: Event.Disconnected) -> None:
+        was_open, self._open, self._registered = self._open, False, False
+        self._bus.emit(events.Disconnected(event.code, event.reason))
+        if self._stopped is not None:
+            self._stopped.set()
+        elif was_open and self._attempt is not None:
+            cause = event.reason or "the WebSocket was closed"
+            self._attempt.finish(ConnectionLost(cause, cause=cause))
+
+    def _warning(self, event: Event.Warning) -> None:
+        logging.getLogger(f"c2c.{event.stage}").warning("%s", event.text)
+
+    def _log(self, event: Event.Log) -> None:
+        logging.getLogger(f"c2c.{event.target}").log(event.level, "%s", event.message)
+
+    def _engine_failed(self, event: Event.EngineFailed) -> None:
+        error = EngineFailed(f"The engine failed: {event.cause}", cause=event.cause)
+        self._bus.emit(events.Error(error))
+        if self._attempt is not None:
+            self._attempt.finish(error)
+        self._on_failure(error)
+
+    def _was_closed(self, _: Event.Closed) -> None:
+        self._finish_all(EngineClosed("The client was closed"))
+
+    def _finish_all(self, error: C2CError) -> None:
+        self._open = self._registered = False
+        self.closed.set()
+        if self._attempt is not None:
+            self._attempt.finish(error)
+        if self._stopped is not None:
+            self._stopped.set()
+
+
+class _Attempt:
+    """A `connect` that has not come to its end."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.error: C2CError | None = None
+
+    def finish(self, error: C2CError | None = None) -> None:
+        if not self.done.is_set():
+            self.error = error
+            self.done.set()
+
+
+def _drain(wake: socket.socket) -> bool:
+    """Takes all bytes; whether more may come."""
+    try:
+        while wake.recv(4096):
+            pass
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _rejection(event: Event.RegistrationFailed) -> RegistrationRejected:
+    hint = _REGISTER_HINTS.get(event.status) or (None if event.status else _SILENT_REGISTRAR)
+    return RegistrationRejected(
+        f"Registration failed: {event.cause}", sip_status=event.status, cause=event.cause, hint=hint
+    )
+
+
+_CONNECT_HINTS = {
+    "resolve": "check the host name in the endpoint's wsUri and this machine's DNS",
+    "connect": "check that the host and port of the endpoint's wsUri can be reached, also through firewalls",
+    "tls": "give the server's CA with tls=TLSConfig(ca_file=...) or SSL_CERT_FILE, and check the name in it",
+    "upgrade": "check that the endpoint's wsUri is that of a SIP over WebSocket server (subprotocol sip)",
+}
+_SILENT_REGISTRAR = "the SIP server did not answer REGISTER: check its state"
+_REGISTER_HINTS: dict[int | None, str] = {
+    404: "the SIP server does not know the realm or user: check the endpoint's configuration",
+    503: "the SIP server is not available: try again later",
+}

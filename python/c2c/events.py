@@ -1,0 +1,231 @@
+"""What a client tells: one frozen class an event, each with the SDK's own `name` for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from c2c._audio_manager import AudioStream
+    from c2c._errors import C2CError
+    from c2c._session import CallEndInfo, CallSession
+
+__all__ = [
+    "Answered",
+    "AudioEnded",
+    "CaptureAudio",
+    "Connected",
+    "Connecting",
+    "Disconnected",
+    "Ended",
+    "Error",
+    "Event",
+    "Failed",
+    "InfoReceived",
+    "InfoSent",
+    "Muted",
+    "Registered",
+    "Ringing",
+    "SipInfo",
+    "Transcription",
+    "Unmuted",
+    "Unregistered",
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+    name: ClassVar[str] = ""
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The positional arguments that a handler given to `on()` gets, as in the SDK."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class Connecting(Event):
+    """An attempt to open the WebSocket starts."""
+
+    name = "connecting"
+
+
+@dataclass(frozen=True)
+class Connected(Event):
+    """The WebSocket is open; REGISTER follows."""
+
+    name = "connected"
+
+
+@dataclass(frozen=True)
+class Registered(Event):
+    """The first REGISTER of this connection was accepted."""
+
+    name = "registered"
+
+
+@dataclass(frozen=True)
+class Unregistered(Event):
+    """The registration is gone."""
+
+    name = "unregistered"
+
+
+@dataclass(frozen=True)
+class Disconnected(Event):
+    """The WebSocket is closed; `code` and `reason` only when the far side or the network closed it.
+
+    Handlers get the event itself, as the SDK's get `{code, reason}`.
+    """
+
+    name = "disconnected"
+    code: int | None = None
+    reason: str | None = None
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The event itself."""
+        return (self,)
+
+
+@dataclass(frozen=True)
+class Ringing(Event):
+    """A provisional response came; may come more than once."""
+
+    name = "ringing"
+    session: CallSession
+
+
+@dataclass(frozen=True)
+class Answered(Event):
+    """The call was answered."""
+
+    name = "answered"
+    session: CallSession
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """A call that had been answered is over."""
+
+    name = "ended"
+    session: CallSession
+    end_info: CallEndInfo
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """A call is over that was never answered."""
+
+    name = "failed"
+    session: CallSession
+    end_info: CallEndInfo
+
+
+@dataclass(frozen=True)
+class Muted(Event):
+    """Silence is sent from now on."""
+
+    name = "muted"
+    session: CallSession
+
+
+@dataclass(frozen=True)
+class Unmuted(Event):
+    """Sound is sent again."""
+
+    name = "unmuted"
+    session: CallSession
+
+
+@dataclass(frozen=True)
+class CaptureAudio(Event):
+    """The far side's sound exists, and the client was created with `capture_audio=True`."""
+
+    name = "captureAudio"
+    stream: AudioStream
+
+
+@dataclass(frozen=True)
+class AudioEnded(Event):
+    """The far side's sound was stopped; comes before `ended` and `failed`, and in `disconnect()` and `destroy()`."""
+
+    name = "audioEnded"
+
+
+@dataclass(frozen=True)
+class InfoSent(Event):
+    """An INFO left; its answer is not waited for."""
+
+    name = "infoSent"
+    text: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SipInfo:
+    """What an INFO carried."""
+
+    body: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class InfoReceived(Event):
+    """An INFO came that is no transcription; handlers get the event itself, as the SDK's get `{originator, info}`."""
+
+    name = "infoReceived"
+    originator: str
+    info: SipInfo
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The event itself."""
+        return (self,)
+
+
+@dataclass(frozen=True)
+class Transcription(Event):
+    """Something was said; `transcription` is the JSON value as the gateway sent it, of whatever shape."""
+
+    name = "transcription"
+    transcription: Any
+
+    @property
+    def originator(self) -> str | None:
+        """`user` or `bot`, if the gateway said so."""
+        value = self.transcription.get("originator") if isinstance(self.transcription, dict) else None
+        return value if isinstance(value, str) else None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was said, out of any of the shapes in use; empty if it is none of them."""
+        return tuple(text for text in _texts(self.transcription) if text)
+
+
+@dataclass(frozen=True)
+class Error(Event):
+    """Something failed that has no event of its own: a registration, an INFO, a handler."""
+
+    name = "error"
+    error: C2CError
+
+
+NAMES: dict[str, type[Event]] = {event.name: event for event in Event.__subclasses__()}
+
+
+def _texts(value: object) -> list[str]:
+    """`text`, or what lies under `messages`, `message`, `text` or `transcript`, in lists or alone."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for item in value if not isinstance(item, list) for text in _texts(item)]
+    if isinstance(value, dict):
+        keys = (key for key in ("messages", "message", "text", "transcript") if key in value)
+        inner = value.get(next(keys, ""))
+        return [] if isinstance(inner, dict) else _texts(inner)
+    return []

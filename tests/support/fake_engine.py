@@ -1,0 +1,261 @@
+"""A border without an engine: takes the commands of one client and tells what the test wants it to tell."""
+
+from __future__ import annotations
+
+import os
+import socket
+from array import array
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from c2c._c2c import AudioFrame, CallEnd, CallState, CallStats, Event
+from c2c._errors import EngineClosed
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from c2c._c2c import Clip, SipSettings
+
+START = 1_700_000_000.0
+FRAME_RATE = 50
+
+
+class FakeEngine:
+    """Has the members of `c2c._c2c.Engine`. What is in `silent` is only written down; all else is answered at once.
+
+    It checks nothing: a test may let it tell what a real engine never would.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[Any, ...]] = []
+        self.silent: set[str] = set()
+        self.registers = True
+        self.calls: dict[int, FakeCall] = {}
+        self.rings: dict[int, FakeReader | FakeWriter] = {}
+        self.is_closed = False
+        self._is_open = False
+        self._events: deque[Event] = deque()
+        self._theirs, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+
+    def names(self) -> list[str]:
+        """Returns the names of the commands so far."""
+        return [command[0] for command in self.commands]
+
+    def tell(self, *events: Event) -> None:
+        """Queues events and wakes the client, as the engine does: one byte when the queue turns non-empty."""
+        was_empty = not self._events
+        self._events.extend(events)
+        if was_empty and events:
+            self._wake.send(b"\0")
+
+    def release(self) -> None:
+        """Closes the fake's end of the wake-up pair and, if nobody took it, the client's."""
+        self._wake.close()
+        self._theirs.close()
+
+    # what the client calls
+
+    def take_wake_fd(self) -> int:
+        return self._theirs.detach()
+
+    def poll_events(self) -> list[Event]:
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def connect(self, settings: SipSettings) -> None:
+        self._take("connect", settings)
+        if "connect" not in self.silent:
+            self._is_open = True
+            self.tell(Event.Connecting(), Event.Connected())
+            if self.registers:
+                self.tell(Event.Registered())
+
+    def disconnect(self) -> None:
+        self._take("disconnect")
+        if "disconnect" not in self.silent:
+            self.hang_up("local")
+            if self._is_open and self.registers:
+                self.tell(Event.Unregistered())
+            self.tell(Event.Disconnected(None, None))
+            self._is_open = False
+
+    def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None:
+        self._take("start_call", call, target, headers)
+        self.calls[call] = FakeCall(call)
+        if "start_call" not in self.silent:
+            self.tell(Event.CallCreated(self.calls[call].state("init")))
+
+    def end_call(self, call: int, status: int | None = None, text: str = "") -> None:
+        self._take("end_call", call, status, text)
+        if "end_call" not in self.silent:
+            self.hang_up("local")
+
+    def send_info(self, call: int, request: int, content_type: str, body: bytes) -> None:
+        self._take("send_info", call, request, content_type, body)
+        if "send_info" not in self.silent:
+            self.tell(Event.InfoSent(call, request))
+
+    def set_muted(self, call: int, muted: bool) -> None:
+        self._take("set_muted", call, muted)
+        if "set_muted" not in self.silent:
+            self.calls[call].muted = muted
+            state = self.calls[call].state("answered")
+            self.tell(Event.Muted(state) if muted else Event.Unmuted(state))
+
+    def play(self, call: int, play: int, clip: Clip) -> None:
+        self._take("play", call, play, clip)
+        if "play" not in self.silent:
+            self.tell(Event.PlayEnded(call, play, True))
+
+    def stop_playing(self, call: int, play: int) -> None:
+        self._take("stop_playing", call, play)
+
+    def open_reader(self, call: int, rate: int) -> FakeReader:
+        self._take("open_reader", call, rate)
+        reader = FakeReader(len(self.rings) + 1, rate, ended=call not in self.calls)
+        self.rings[reader.ring] = reader
+        return reader
+
+    def open_writer(self, call: int, rate: int) -> FakeWriter:
+        self._take("open_writer", call, rate)
+        writer = FakeWriter(len(self.rings) + 1, rate)
+        self.rings[writer.ring] = writer
+        return writer
+
+    def stats(self, call: int) -> CallStats | None:
+        return make_stats() if call in self.calls else None
+
+    def close(self) -> None:
+        self._take("close")
+        self.is_closed = True
+        if "close" not in self.silent:
+            self.hang_up("local")
+            self.tell(Event.Closed())
+
+    # what the far side does
+
+    def ring(self) -> None:
+        self.tell(Event.Ringing(self.call.state("ringing")))
+
+    def answer(self) -> None:
+        self.call.answered = True
+        self.tell(Event.TrackAdded(self.call.number), Event.Answered(self.call.state("answered")))
+        self.tell(Event.MediaConnected(self.call.number))
+
+    def reject(self, status: int, cause: str) -> None:
+        self.finish(CallEnd("remote", cause, str(status), status, "invite", "try later"))
+
+    def hang_up(self, originator: str = "remote") -> None:
+        for call in list(self.calls.values()):
+            cause = "Terminated" if call.answered else "Canceled"
+            self.finish(CallEnd(originator, cause, None, None, None, ""), call)
+
+    def finish(self, end: CallEnd, call: FakeCall | None = None) -> None:
+        call = call or self.call
+        del self.calls[call.number]
+        kind, status = (Event.Ended, "ended") if call.answered else (Event.Failed, "failed")
+        self.tell(kind(call.state(status), end, make_stats()))
+
+    def hear(self, reader: FakeReader, value: int) -> None:
+        """Gives `reader` 20 ms of samples of this value."""
+        reader.push(value)
+        self.tell(Event.RingReady(reader.ring))
+
+    def send_frame(self, writer: FakeWriter) -> list[int]:
+        """Takes 20 ms from `writer`, as the driver does each 20 ms."""
+        frame = writer.pull()
+        self.tell(Event.RingReady(writer.ring))
+        return frame
+
+    @property
+    def call(self) -> FakeCall:
+        """The live call."""
+        (call,) = self.calls.values()
+        return call
+
+    def _take(self, *command: Any) -> None:
+        if self.is_closed:
+            raise EngineClosed("the client is closed")
+        self.commands.append(command)
+
+
+class FakeCall:
+    """What the engine knows of a call."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.answered = False
+        self.muted = False
+        self.remote_hold = False
+
+    def state(self, status: str) -> CallState:
+        answer_time = START + 1 if self.answered else None
+        return CallState(self.number, status, False, START, answer_time, self.muted, False, self.remote_hold)
+
+
+class FakeReader:
+    """A ring of ten frames that drops the oldest."""
+
+    def __init__(self, ring: int, rate: int, *, ended: bool = False) -> None:
+        self.ring = ring
+        self.rate = rate
+        self.dropped = 0
+        self.ended = ended
+        self.is_closed = False
+        self._position = 0
+        self._frames: deque[AudioFrame] = deque()
+
+    def take(self) -> AudioFrame | None:
+        return self._frames.popleft() if self._frames else None
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def push(self, value: int) -> None:
+        samples = self.rate // FRAME_RATE
+        self._frames.append(AudioFrame(array("h", [value] * samples), self.rate, self._position))
+        self._position += samples
+        if len(self._frames) > 10:
+            self._frames.popleft()
+            self.dropped += 1
+
+
+class FakeWriter:
+    """A ring of two frames that takes what there is room for."""
+
+    def __init__(self, ring: int, rate: int) -> None:
+        self.ring = ring
+        self.rate = rate
+        self.late = 0
+        self.ended = False
+        self.is_closed = False
+        self._samples: deque[int] = deque()
+
+    def write(self, samples: Buffer, offset: int = 0) -> int:
+        values = memoryview(samples).cast("B").cast("h")[offset:]
+        room = 2 * self.rate // FRAME_RATE - len(self._samples)
+        self._samples.extend(values[:room])
+        return min(room, len(values))
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def pull(self) -> list[int]:
+        count = min(self.rate // FRAME_RATE, len(self._samples))
+        return [self._samples.popleft() for _ in range(count)]
+
+
+def make_stats(**values: Any) -> CallStats:
+    """Returns the numbers of a call in which nothing happened but `values`."""
+    return CallStats(**({name: _DEFAULTS.get(name, 0) for name in _STATS} | values))
+
+
+def open_descriptors() -> set[str]:
+    """Returns what this process has open, to be compared."""
+    return set(os.listdir("/proc/self/fd"))
+
+
+_STATS = [name for name in dir(CallStats) if not name.startswith("_")]
+_DEFAULTS: dict[str, Any] = {"codec": "opus", "srtp_profile": "", "jitter": 0.0, "jitter_buffer_delay": 0.0}
