@@ -1,4 +1,28 @@
 //! Time and sockets for sans-IO agents: driver threads, WebSocket over TLS, UDP, PCM rings, the event queue and its wake-up.
 #![forbid(unsafe_code)]
 
+mod accept;
 pub mod agent;
+pub mod audio_ring;
+pub mod client;
+mod connect;
+pub mod driver;
+pub mod error;
+pub mod event_queue;
+mod histogram;
+pub mod listener;
+pub mod logs;
+mod mailbox;
+pub mod random;
+mod resolve;
+mod slots;
+mod stream;
+pub mod threads;
+pub mod tls;
+mod udp;
+mod wake;
+mod websocket;
+mod workers;
+
+pub use histogram::DurationCounts;
+pub use mailbox::AgentId;

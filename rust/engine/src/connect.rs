@@ -1,0 +1,315 @@
+//! Opening a client's WebSocket: name, TCP, TLS, HTTP upgrade with subprotocol `sip` (RFC 7118 §4), each within a time limit.
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use c2c_proto::io::{TransportFailure, TransportStep};
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConnection, StreamOwned};
+use tungstenite::error::ProtocolError;
+use tungstenite::handshake::HandshakeError;
+use tungstenite::handshake::client::{Request, generate_key};
+use tungstenite::http::Uri;
+use tungstenite::{Error, client};
+
+use crate::resolve::{literal, resolve};
+use crate::stream::{Stream, Wire};
+use crate::tls::TlsTrust;
+use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
+use crate::workers::Workers;
+
+/// Time for a whole attempt.
+pub(crate) const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
+/// Time for TCP to one address.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(3);
+
+/// A WebSocket URI, taken apart.
+#[derive(Clone, Debug)]
+struct Target {
+    uri: Uri,
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+/// How far an attempt has come, for whoever runs out of patience with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress(Arc<AtomicU8>);
+
+impl Progress {
+    fn enter(&self, step: TransportStep) {
+        self.0.store(step as u8, Ordering::Relaxed);
+    }
+
+    /// The failure of an attempt that takes too long.
+    pub(crate) fn timed_out(&self) -> TransportFailure {
+        let step = match self.0.load(Ordering::Relaxed) {
+            0 => TransportStep::Resolve,
+            1 => TransportStep::Connect,
+            2 => TransportStep::Tls,
+            _ => TransportStep::Upgrade,
+        };
+        failure(step, format!("no answer within {} seconds", ATTEMPT_LIMIT.as_secs()))
+    }
+}
+
+/// Starts an attempt; its result goes to `done` on some worker, perhaps after the limit. Never blocks.
+pub(crate) fn open_websocket(
+    uri: &str,
+    trust: &TlsTrust,
+    workers: &Workers,
+    progress: Progress,
+    done: impl FnOnce(Result<Box<OpenWebSocket>, TransportFailure>) + Send + 'static,
+) {
+    let target = match parse_target(uri) {
+        Ok(target) => target,
+        Err(failure) => return done(Err(failure)),
+    };
+    let attempt = Attempt {
+        trust: trust.clone(),
+        progress,
+        deadline: Instant::now() + ATTEMPT_LIMIT,
+        target,
+    };
+    if let Some(ip) = literal(&attempt.target.host) {
+        let addresses = vec![SocketAddr::new(ip, attempt.target.port)];
+        return attempt.submit(workers, Ok(addresses), Box::new(done));
+    }
+    let (host, port) = (attempt.target.host.clone(), attempt.target.port);
+    let pool = workers.clone();
+    let mut parts = Some((attempt, Box::new(done) as Done));
+    let then = move |found| {
+        if let Some((attempt, done)) = parts.take() {
+            attempt.submit(&pool, found, done);
+        }
+    };
+    // when no look-up can start `then` is dropped with `done` in it, and the attempt's limit tells
+    if let Err(cause) = resolve(host, port, then) {
+        tracing::warn!("{cause}");
+    }
+}
+
+type Done = Box<dyn FnOnce(Result<Box<OpenWebSocket>, TransportFailure>) + Send>;
+
+struct Attempt {
+    target: Target,
+    trust: TlsTrust,
+    progress: Progress,
+    deadline: Instant,
+}
+
+impl Attempt {
+    fn submit(self, workers: &Workers, found: io::Result<Vec<SocketAddr>>, done: Done) {
+        let _ = workers.submit(move || done(self.run(found)));
+    }
+
+    fn run(self, found: io::Result<Vec<SocketAddr>>) -> Result<Box<OpenWebSocket>, TransportFailure> {
+        let addresses = self.check_addresses(found)?;
+        self.progress.enter(TransportStep::Connect);
+        let tcp = self.connect(&addresses)?;
+        let lost = |error: io::Error| failure(TransportStep::Connect, error.to_string());
+        let (local, remote) = (tcp.local_addr().map_err(lost)?, tcp.peer_addr().map_err(lost)?);
+        let wire = Wire::until(tcp, self.deadline).map_err(lost)?;
+        let stream = if self.target.tls {
+            self.handshake(wire)?
+        } else {
+            Stream::Plain(wire)
+        };
+        let socket = self.upgrade(stream)?;
+        Ok(Box::new(OpenWebSocket {
+            socket,
+            local,
+            remote,
+            interfaces: interfaces(remote),
+        }))
+    }
+
+    fn check_addresses(&self, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, TransportFailure> {
+        let host = &self.target.host;
+        let addresses = found.map_err(|error| failure(TransportStep::Resolve, format!("{host}: {error}")))?;
+        if addresses.is_empty() {
+            return Err(failure(TransportStep::Resolve, format!("{host} has no address")));
+        }
+        if !self.target.tls && !addresses.iter().all(|address| address.ip().is_loopback()) {
+            return Err(final_failure(
+                TransportStep::Connect,
+                "ws:// is for loopback only: use wss://".into(),
+            ));
+        }
+        Ok(addresses)
+    }
+
+    /// TCP to the first address that takes it.
+    fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, TransportFailure> {
+        let mut causes = Vec::new();
+        for address in addresses {
+            let left = self
+                .deadline
+                .saturating_duration_since(Instant::now())
+                .min(ADDRESS_LIMIT);
+            if left.is_zero() {
+                break;
+            }
+            match TcpStream::connect_timeout(address, left) {
+                Ok(tcp) => return Ok(tcp),
+                Err(error) => causes.push(format!("{address}: {error}{}", crate::error::remedy(&error))),
+            }
+        }
+        Err(failure(TransportStep::Connect, causes.join("; ")))
+    }
+
+    fn handshake(&self, mut wire: Wire) -> Result<Stream, TransportFailure> {
+        self.progress.enter(TransportStep::Tls);
+        let config = self
+            .trust
+            .config()
+            .map_err(|why| final_failure(TransportStep::Tls, why))?;
+        let host = self
+            .target
+            .host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let name = ServerName::try_from(host);
+        let name =
+            name.map_err(|_| final_failure(TransportStep::Tls, "the host is no name a certificate can have".into()))?;
+        let mut connection = ClientConnection::new(config, name)
+            .map_err(|error| final_failure(TransportStep::Tls, error.to_string()))?;
+        connection
+            .complete_io(&mut wire)
+            .map_err(|error| io_failure(TransportStep::Tls, &error))?;
+        Ok(Stream::Client(Box::new(StreamOwned::new(connection, wire))))
+    }
+
+    fn upgrade(&self, stream: Stream) -> Result<WebSocket, TransportFailure> {
+        self.progress.enter(TransportStep::Upgrade);
+        let request = self
+            .request()
+            .map_err(|error| final_failure(TransportStep::Upgrade, error.to_string()))?;
+        let upgraded = client::client_with_config(request, stream, Some(websocket_config()));
+        let (websocket, _) = upgraded.map_err(|error| match error {
+            HandshakeError::Failure(error) => upgrade_failure(&error),
+            HandshakeError::Interrupted(_) => failure(TransportStep::Upgrade, "no answer in time".into()),
+        })?;
+        WebSocket::new(websocket).map_err(|error| io_failure(TransportStep::Upgrade, &error))
+    }
+
+    fn request(&self) -> Result<Request, tungstenite::http::Error> {
+        let Target { uri, host, port, tls } = &self.target;
+        let default = if *tls { 443 } else { 80 };
+        let host = if *port == default {
+            host.clone()
+        } else {
+            format!("{host}:{port}")
+        };
+        Request::builder()
+            .uri(uri.clone())
+            .header("Host", host)
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", generate_key())
+            .header("Sec-WebSocket-Protocol", "sip")
+            .body(())
+    }
+}
+
+/// Addresses of all interfaces that are up. Loopback only where the server is there too; link-local IPv6 never, since it
+/// needs a scope to be of use.
+pub(crate) fn interfaces(server: SocketAddr) -> Vec<IpAddr> {
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    let up = all
+        .into_iter()
+        .filter(|interface| interface.is_oper_up() || interface.is_loopback());
+    let wanted = up.map(|interface| interface.ip()).filter(|ip| match ip {
+        ip if ip.is_loopback() => server.ip().is_loopback(),
+        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+        IpAddr::V4(_) => true,
+    });
+    wanted.collect()
+}
+
+fn parse_target(uri: &str) -> Result<Target, TransportFailure> {
+    // the URI may carry a token: it is never quoted
+    let bad = |what: &str| final_failure(TransportStep::Resolve, format!("WebSocket URI: {what}"));
+    let uri: Uri = uri.parse().map_err(|_| bad("not a URI"))?;
+    let tls = match uri.scheme_str() {
+        Some("wss") => true,
+        Some("ws") => false,
+        _ => return Err(bad("its scheme must be wss (or ws, to loopback)")),
+    };
+    let host = uri
+        .host()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| bad("it has no host"))?
+        .to_owned();
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    Ok(Target { uri, host, port, tls })
+}
+
+fn upgrade_failure(error: &Error) -> TransportFailure {
+    match error {
+        Error::Http(response) => {
+            let status = response.status();
+            TransportFailure {
+                step: TransportStep::Upgrade,
+                cause: format!("the server answered {status} instead of upgrading to WebSocket"),
+                http_status: Some(status.as_u16()),
+                is_final: status.is_client_error(),
+            }
+        }
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => {
+            let cause = "the server does not speak SIP over WebSocket: its answer lacks the subprotocol 'sip'";
+            final_failure(TransportStep::Upgrade, cause.into())
+        }
+        Error::Io(error) => io_failure(TransportStep::Upgrade, error),
+        error => failure(TransportStep::Upgrade, error.to_string()),
+    }
+}
+
+/// With TLS 1.3 the server's verdict on the client's certificate comes with the first read after the handshake.
+fn io_failure(step: TransportStep, error: &io::Error) -> TransportFailure {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return failure(step, error.to_string());
+    };
+    let cause = tls.to_string();
+    if is_final(tls) {
+        final_failure(TransportStep::Tls, cause)
+    } else {
+        failure(TransportStep::Tls, cause)
+    }
+}
+
+/// What the same two parties will not do better the next time.
+fn is_final(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::InvalidCertificate(_)
+        | rustls::Error::NoCertificatesPresented
+        | rustls::Error::UnsupportedNameType
+        | rustls::Error::PeerIncompatible(_)
+        | rustls::Error::InvalidCertRevocationList(_) => true,
+        rustls::Error::AlertReceived(alert) => !matches!(
+            alert,
+            AlertDescription::InternalError | AlertDescription::CloseNotify | AlertDescription::UserCanceled
+        ),
+        _ => false,
+    }
+}
+
+fn failure(step: TransportStep, cause: String) -> TransportFailure {
+    TransportFailure {
+        step,
+        cause,
+        http_status: None,
+        is_final: false,
+    }
+}
+
+fn final_failure(step: TransportStep, cause: String) -> TransportFailure {
+    TransportFailure {
+        is_final: true,
+        ..failure(step, cause)
+    }
+}

@@ -1,0 +1,86 @@
+//! What a call has on the driver: sockets, rings, a place among the ticks.
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
+
+use c2c_proto::io::{CallId, Transmit, UdpInput};
+use mio::{Interest, Token};
+
+use super::Counts;
+use super::sources::{Source, Sources};
+use crate::audio_ring::CallRings;
+use crate::mailbox::AgentId;
+use crate::udp::{Received, UdpEndpoint};
+
+/// A call of an agent.
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    sockets: Vec<(UdpEndpoint, Token)>,
+    pub(crate) rings: CallRings,
+    pub(crate) ticking: bool,
+}
+
+impl Call {
+    /// Binds one socket per address; those that cannot be had are left out.
+    pub(crate) fn bind(
+        &mut self,
+        sources: &mut Sources,
+        agent: AgentId,
+        call: CallId,
+        addresses: &[IpAddr],
+    ) -> UdpInput {
+        let (mut bound, mut refusals) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match self.bind_one(sources, agent, call, *address) {
+                Ok(local) => bound.push(local),
+                Err(cause) => refusals.push(cause),
+            }
+        }
+        if bound.is_empty() {
+            refusals.dedup();
+            return UdpInput::Failed(refusals.join("; "));
+        }
+        UdpInput::Bound(bound)
+    }
+
+    fn bind_one(
+        &mut self,
+        sources: &mut Sources,
+        agent: AgentId,
+        call: CallId,
+        address: IpAddr,
+    ) -> Result<SocketAddr, String> {
+        let mut endpoint = UdpEndpoint::bind(address)?;
+        let source = Source::Udp(agent, call, self.sockets.len());
+        let token = sources.add(source, &mut endpoint, Interest::READABLE);
+        let token = token.map_err(|error| format!("watching a UDP socket: {error}"))?;
+        let local = endpoint.local();
+        self.sockets.push((endpoint, token));
+        Ok(local)
+    }
+
+    /// Receives one datagram from the n-th socket: its length, and both its ends.
+    pub(crate) fn receive(&self, index: usize, buffer: &mut [u8]) -> Option<(SocketAddr, Received)> {
+        let (endpoint, _) = self.sockets.get(index)?;
+        Some((endpoint.local(), endpoint.receive(buffer)))
+    }
+
+    /// Sends a datagram from the socket it names; what the system refuses is counted.
+    pub(crate) fn send(&self, transmit: &Transmit, counts: &Counts) {
+        let endpoint = self
+            .sockets
+            .iter()
+            .map(|(endpoint, _)| endpoint)
+            .find(|end| end.local() == transmit.local);
+        let sent = endpoint.is_some_and(|endpoint| endpoint.send(&transmit.payload, transmit.remote).is_ok());
+        if !sent {
+            counts.udp_errors.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes the sockets.
+    pub(crate) fn release(&mut self, sources: &mut Sources) {
+        for (mut endpoint, token) in self.sockets.drain(..) {
+            sources.remove(token, &mut endpoint);
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! An agent on its driver, with its WebSocket and its calls: feeds it what happens and does what it wants done.
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use c2c_proto::io::{CallId, Datagram, Output, TransportFailure, TransportInput};
+
+use super::calls::Call;
+use super::line::{Line, Overdue};
+use super::sources::Sources;
+use super::{Counts, Inbox, Note};
+use crate::agent::Agent;
+use crate::audio_ring::{ReaderRing, WriterRing, end_reader, end_writer};
+use crate::connect::open_websocket;
+use crate::mailbox::{AgentId, Directive, Mailbox, Notice};
+use crate::slots::Slots;
+use crate::tls::TlsTrust;
+use crate::udp::Received;
+use crate::websocket::{Incoming, OpenWebSocket, WebSocketEnd};
+use crate::workers::Workers;
+
+/// How long an agent has to act on its farewell.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How old published numbers may get while a call ticks.
+const STATS_PERIOD: Duration = Duration::from_millis(200);
+/// Outputs that one input may cause; an agent that has more is out of its mind.
+const OUTPUT_LIMIT: usize = 10_000;
+
+/// What all seats of a driver share.
+pub(crate) struct Floor<A: Agent> {
+    pub(crate) sources: Sources,
+    pub(crate) slots: Slots<(AgentId, CallId)>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) connectors: Workers,
+    /// Apart from the connectors: an attempt at a listener of this driver waits for its own acceptor.
+    pub(crate) acceptors: Workers,
+    pub(crate) inbox: Inbox<A>,
+    /// Room for one datagram.
+    pub(crate) buffer: Box<[u8]>,
+}
+
+/// Whether an agent goes on after an input, and when it wants to be looked at.
+#[derive(Debug)]
+pub(crate) enum Life {
+    On(Option<Instant>),
+    Over,
+    Failed(String),
+}
+
+/// An agent and what belongs to it.
+pub(crate) struct Seat<A: Agent> {
+    id: AgentId,
+    /// The client itself, or the listener that accepted it.
+    owner: AgentId,
+    agent: A,
+    mailbox: Arc<Mailbox<A::Command, A::Event>>,
+    tls: Option<TlsTrust>,
+    farewell: Option<A::Command>,
+    line: Line,
+    calls: HashMap<CallId, Call>,
+    leaving: Option<Instant>,
+    failure: Option<String>,
+    told: bool,
+    published: Option<Instant>,
+}
+
+impl<A: Agent + 'static> Seat<A> {
+    /// A client's agent.
+    pub(crate) fn of_client(
+        id: AgentId,
+        agent: A,
+        mailbox: Arc<Mailbox<A::Command, A::Event>>,
+        tls: TlsTrust,
+        farewell: Option<A::Command>,
+    ) -> Self {
+        Self {
+            tls: Some(tls),
+            farewell,
+            ..Self::new(id, id, agent, mailbox)
+        }
+    }
+
+    /// The agent of a connection that a listener accepted.
+    pub(crate) fn of_listener(
+        id: AgentId,
+        listener: AgentId,
+        agent: A,
+        mailbox: Arc<Mailbox<A::Command, A::Event>>,
+    ) -> Self {
+        Self::new(id, listener, agent, mailbox)
+    }
+
+    fn new(id: AgentId, owner: AgentId, agent: A, mailbox: Arc<Mailbox<A::Command, A::Event>>) -> Self {
+        Self {
+            id,
+            owner,
+            agent,
+            mailbox,
+            tls: None,
+            farewell: None,
+            line: Line::default(),
+            calls: HashMap::new(),
+            leaving: None,
+            failure: None,
+            told: false,
+            published: None,
+        }
+    }
+
+    pub(crate) fn id(&self) -> AgentId {
+        self.id
+    }
+
+    pub(crate) fn owner(&self) -> AgentId {
+        self.owner
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox<A::Command, A::Event>> {
+        &self.mailbox
+    }
+
+    /// What the owner asked for.
+    pub(crate) fn direct(&mut self, directive: Directive<A::Command>, now: Instant) {
+        match directive {
+            Directive::Command(command) if self.leaving.is_none() => self.agent.handle_command(command, now),
+            Directive::Command(_) => {}
+            Directive::OpenReader(call, ring) => self.open_reader(call, ring, now),
+            Directive::OpenWriter(call, ring) => self.open_writer(call, ring, now),
+            Directive::Close => self.leave(now),
+        }
+    }
+
+    /// Says farewell; the seat is over when the agent has closed everything, or after a second.
+    pub(crate) fn leave(&mut self, now: Instant) {
+        if self.leaving.is_some() {
+            return;
+        }
+        self.leaving = Some(now);
+        if let Some(farewell) = self.farewell.take() {
+            self.leaving = Some(now + FAREWELL);
+            self.agent.handle_command(farewell, now);
+        }
+    }
+
+    /// The result of an attempt to open the WebSocket.
+    pub(crate) fn opened(
+        &mut self,
+        floor: &mut Floor<A>,
+        attempt: u64,
+        result: Result<Box<OpenWebSocket>, TransportFailure>,
+        now: Instant,
+    ) {
+        if !self.line.finish_attempt(attempt) {
+            return;
+        }
+        match result {
+            Ok(open) => self.take_socket(floor, *open, now),
+            Err(failure) => self.agent.handle_transport(TransportInput::Failed(failure), now),
+        }
+    }
+
+    /// A WebSocket that is open becomes this agent's.
+    pub(crate) fn take_socket(&mut self, floor: &mut Floor<A>, open: OpenWebSocket, now: Instant) {
+        let OpenWebSocket {
+            socket,
+            local,
+            remote,
+            interfaces,
+        } = open;
+        match self.line.take(&mut floor.sources, self.id, socket) {
+            Ok(()) => self.agent.handle_transport(
+                TransportInput::Opened {
+                    local,
+                    remote,
+                    interfaces,
+                },
+                now,
+            ),
+            Err(error) => self.failure = Some(format!("watching the WebSocket: {error}")),
+        }
+    }
+
+    /// Reads one message; `true` when there may be more.
+    pub(crate) fn read_websocket(&mut self, floor: &mut Floor<A>, now: Instant) -> bool {
+        match self.line.read() {
+            Ok(Incoming::Message(message)) => self.agent.handle_transport(TransportInput::Message(&message), now),
+            Ok(Incoming::Control) => {}
+            Ok(Incoming::Nothing) => return false,
+            Ok(Incoming::Close(end)) | Err(end) => {
+                self.lost(floor, end, now);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Reads one datagram; `true` when there may be more.
+    pub(crate) fn read_udp(&mut self, floor: &mut Floor<A>, call: CallId, index: usize, now: Instant) -> bool {
+        let Some((local, received)) = self
+            .calls
+            .get(&call)
+            .and_then(|call| call.receive(index, &mut floor.buffer))
+        else {
+            return false;
+        };
+        match received {
+            Received::Datagram(length, remote) => {
+                let payload = floor.buffer.get(..length).unwrap_or_default();
+                self.agent
+                    .handle_datagram(call, Datagram { local, remote, payload }, now);
+                true
+            }
+            Received::Error => {
+                floor
+                    .counts
+                    .udp_errors
+                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                true
+            }
+            Received::Nothing => false,
+        }
+    }
+
+    /// Runs what is due.
+    pub(crate) fn on_time(&mut self, floor: &mut Floor<A>, now: Instant) {
+        match self.line.overdue(&mut floor.sources, now) {
+            Some(Overdue::Failed(failure)) => self.agent.handle_transport(TransportInput::Failed(failure), now),
+            Some(Overdue::Closed(end)) => self.closed(end, now),
+            None => {}
+        }
+        if self.agent.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.agent.handle_timeout(now);
+        }
+    }
+
+    /// 20 ms of a call.
+    pub(crate) fn tick(&mut self, call: CallId, now: Instant) {
+        if let Some(state) = self.calls.get_mut(&call) {
+            self.agent.tick(call, &mut state.rings.port(&*self.mailbox), now);
+        }
+    }
+
+    /// After each input: does what the agent wants done, publishes its numbers, and says how it goes on.
+    pub(crate) fn settle(&mut self, floor: &mut Floor<A>, now: Instant) -> Life {
+        self.perform_all(floor, now);
+        self.publish(now);
+        if let Some(failure) = self.failure.take() {
+            return Life::Failed(failure);
+        }
+        let at_rest = self.line.is_down() && self.calls.is_empty();
+        let leaves = self.leaving.is_some_and(|limit| at_rest || limit <= now);
+        let hung_up = self.tls.is_none() && self.line.is_down();
+        if leaves || hung_up {
+            return Life::Over;
+        }
+        let deadlines = [self.agent.poll_timeout(), self.line.deadline(), self.leaving];
+        Life::On(deadlines.into_iter().flatten().min())
+    }
+
+    /// Gives everything back that the seat had from its driver.
+    pub(crate) fn vacate(&mut self, floor: &mut Floor<A>, now: Instant) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.release(floor, call);
+        }
+        let _ = self.line.close(1001, now);
+        self.line.drop_socket(&mut floor.sources);
+        self.mailbox.publish(self.id, std::iter::empty());
+    }
+
+    fn perform_all(&mut self, floor: &mut Floor<A>, now: Instant) {
+        for _ in 0..OUTPUT_LIMIT {
+            let Some(output) = self.agent.poll_output() else { return };
+            self.perform(floor, output, now);
+        }
+        self.failure = Some("internal error: the agent does not come to rest".into());
+    }
+
+    fn perform(&mut self, floor: &mut Floor<A>, output: Output<A::Event>, now: Instant) {
+        match output {
+            Output::OpenWebSocket(uri) => self.open(floor, &uri, now),
+            Output::Send(message) => {
+                if let Err(end) = self.line.send(message) {
+                    self.lost(floor, end, now);
+                }
+            }
+            Output::CloseWebSocket(code) => {
+                if let Err(Some(end)) = self.line.close(code, now) {
+                    self.lost(floor, end, now);
+                }
+            }
+            Output::BindUdp { call, addresses } => self.bind(floor, call, &addresses, now),
+            Output::Transmit(call, transmit) => {
+                if let Some(call) = self.calls.get(&call) {
+                    call.send(&transmit, &floor.counts);
+                }
+            }
+            Output::StartTicking(call) => self.start_ticking(floor, call, now),
+            Output::StopTicking(call) => self.stop_ticking(floor, call),
+            Output::Release(call) => self.release(floor, call),
+            Output::Event(event) => self.tell(event),
+        }
+    }
+
+    fn open(&mut self, floor: &mut Floor<A>, uri: &str, now: Instant) {
+        let Some(tls) = &self.tls else {
+            tracing::error!("an accepted connection's agent cannot open a WebSocket");
+            return;
+        };
+        let (attempt, progress) = self.line.open(&mut floor.sources, now);
+        let (inbox, id) = (floor.inbox.clone(), self.id);
+        open_websocket(uri, tls, &floor.connectors, progress, move |result| {
+            inbox.send(Note::Opened(id, attempt, result));
+        });
+    }
+
+    fn bind(&mut self, floor: &mut Floor<A>, call: CallId, addresses: &[IpAddr], now: Instant) {
+        let state = self.calls.entry(call).or_default();
+        let input = state.bind(&mut floor.sources, self.id, call, addresses);
+        self.agent.handle_udp(call, input, now);
+    }
+
+    fn start_ticking(&mut self, floor: &mut Floor<A>, call: CallId, now: Instant) {
+        let state = self.calls.entry(call).or_default();
+        if !state.ticking {
+            state.ticking = true;
+            floor.slots.add((self.id, call), now);
+        }
+    }
+
+    fn stop_ticking(&mut self, floor: &mut Floor<A>, call: CallId) {
+        if let Some(state) = self.calls.get_mut(&call)
+            && state.ticking
+        {
+            state.ticking = false;
+            floor.slots.remove((self.id, call));
+        }
+    }
+
+    fn release(&mut self, floor: &mut Floor<A>, call: CallId) {
+        self.stop_ticking(floor, call);
+        if let Some(mut state) = self.calls.remove(&call) {
+            state.release(&mut floor.sources);
+            state.rings.end(&*self.mailbox);
+            self.told = true;
+        }
+    }
+
+    fn tell(&mut self, event: A::Event) {
+        self.told = true;
+        if self.mailbox.tell(Notice::Event(self.id, event)).is_err() && self.failure.is_none() {
+            self.failure = Some("too many events wait for the client: nobody reads them".into());
+        }
+    }
+
+    fn lost(&mut self, floor: &mut Floor<A>, end: WebSocketEnd, now: Instant) {
+        self.line.drop_socket(&mut floor.sources);
+        self.closed(end, now);
+    }
+
+    fn closed(&mut self, end: WebSocketEnd, now: Instant) {
+        let WebSocketEnd { code, reason } = end;
+        self.agent
+            .handle_transport(TransportInput::Closed { code, reason }, now);
+    }
+
+    fn open_reader(&mut self, call: CallId, ring: Arc<ReaderRing>, now: Instant) {
+        match self.live_call(call, now) {
+            Some(state) => state.rings.add_reader(ring),
+            None => end_reader(&ring, &*self.mailbox),
+        }
+    }
+
+    fn open_writer(&mut self, call: CallId, ring: Arc<WriterRing>, now: Instant) {
+        match self.live_call(call, now) {
+            Some(state) => state.rings.add_writer(ring),
+            None => end_writer(&ring, &*self.mailbox),
+        }
+    }
+
+    /// A call that has sockets or rings already, or that the agent knows.
+    fn live_call(&mut self, call: CallId, now: Instant) -> Option<&mut Call> {
+        if !self.calls.contains_key(&call) {
+            self.agent.stats(call, now)?;
+        }
+        Some(self.calls.entry(call).or_default())
+    }
+
+    /// Numbers are published at once when something was told, else now and then while calls tick.
+    fn publish(&mut self, now: Instant) {
+        let due = self.published.is_none_or(|published| now >= published + STATS_PERIOD);
+        let ticks = due && self.calls.values().any(|call| call.ticking);
+        if !self.told && !ticks {
+            return;
+        }
+        let calls = self.calls.keys();
+        let numbers = calls.filter_map(|call| self.agent.stats(*call, now).map(|stats| (*call, stats)));
+        if self.mailbox.publish(self.id, numbers) {
+            self.told = false;
+            self.published = Some(now);
+        }
+    }
+}
