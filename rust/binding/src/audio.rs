@@ -17,30 +17,35 @@ pub(crate) struct Clip(pub(crate) Arc<clip::Clip>);
 impl Clip {
     #[new]
     fn new(py: Python<'_>, samples: &Bound<'_, PyAny>, rate: u32) -> PyResult<Self> {
-        if !(8_000..=192_000).contains(&rate) {
-            return Err(PyValueError::new_err(format!(
-                "rate: {rate} is not within 8000 and 192000 Hz"
-            )));
-        }
         let buffer = SampleBuffer::of(samples)?;
-        Ok(Self(Arc::new(clip::Clip {
-            rate,
-            samples: buffer.copy(py, 0, buffer.len()),
-        })))
+        Self::made(clip::Clip::new(rate, buffer.copy(py, 0, buffer.len())))
+    }
+
+    /// Reads a WAV file's bytes, mixed down to mono. Raises `ValueError` for what is no WAV it can read.
+    #[staticmethod]
+    fn from_wav(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        Self::made(py.detach(|| clip::Clip::from_wav(data)))
     }
 
     #[getter]
     fn rate(&self) -> u32 {
-        self.0.rate
+        self.0.rate()
     }
 
     #[getter]
     fn duration(&self) -> f64 {
-        self.0.samples.len() as f64 / f64::from(self.0.rate)
+        self.0.duration().as_secs_f64()
     }
 
     fn __repr__(&self) -> String {
-        format!("Clip(rate={}, duration={:.3})", self.0.rate, self.duration())
+        format!("Clip(rate={}, duration={:.3})", self.0.rate(), self.duration())
+    }
+}
+
+impl Clip {
+    fn made(made: Result<clip::Clip, clip::ClipError>) -> PyResult<Self> {
+        made.map(|clip| Self(Arc::new(clip)))
+            .map_err(|error| PyValueError::new_err(error.to_string()))
     }
 }
 
