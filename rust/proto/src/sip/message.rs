@@ -106,14 +106,14 @@ impl Response {
             copy(HeaderName::RecordRoute);
         }
         copy(HeaderName::Via);
-        let to = asked.get(HeaderName::To).unwrap_or_default();
-        let is_tagged = asked.to().is_ok_and(|to| to.tag().is_some());
-        match tag.filter(|_| !is_tagged && status > 100) {
-            Some(tag) => headers.push(HeaderName::To, format_args!("{to};tag={tag}")),
-            None => headers.push(HeaderName::To, to),
+        for name in [HeaderName::To, HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
+            if let Some(value) = asked.get(name) {
+                headers.push(name, value);
+            }
         }
-        for name in [HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
-            asked.get_all(name).for_each(|value| headers.push(name, value));
+        let untagged = asked.to().ok().filter(|to| to.tag().is_none() && status > 100);
+        if let Some((to, tag)) = untagged.zip(tag) {
+            headers.set(HeaderName::To, format_args!("{to};tag={tag}"));
         }
         Self {
             status,

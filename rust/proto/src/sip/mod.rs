@@ -7,6 +7,8 @@ pub mod message;
 pub mod outgoing;
 pub mod parse;
 mod print;
+#[doc(hidden)]
+pub mod roundtrip;
 pub mod transaction;
 pub mod uri;
 

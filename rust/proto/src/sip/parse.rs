@@ -1,5 +1,5 @@
 //! Parsing of a whole message, as WebSocket delivers it (RFC 3261 §7, RFC 7118 §4.2). Every step is linear in its length.
-use super::header::{HeaderError, HeaderId, Headers, Line, is_token, is_token_byte};
+use super::header::{HeaderError, HeaderId, HeaderName, Headers, Line, is_token, is_token_byte};
 use super::message::{Message, Method, Request, Response};
 use super::uri::{Uri, UriError};
 
@@ -68,26 +68,28 @@ impl Message {
     /// Parses one whole message. Via, From, To, Call-ID and CSeq are there and well-formed afterwards; other fields are
     /// read by whoever needs them.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let refuse = |kind| ParseError { kind, response: None };
         if bytes.len() > MAX_MESSAGE {
-            return Err(refuse(ParseErrorKind::TooLarge));
+            return Err(ParseError {
+                kind: ParseErrorKind::TooLarge,
+                response: None,
+            });
         }
-        let (head, rest) = split_head(bytes).ok_or(refuse(ParseErrorKind::Truncated))?;
+        let (head, rest) = split_head(bytes);
         let text = decode(head);
         let (lines, line_error) = index(&text);
         let start_line = text.split("\r\n").next().unwrap_or_default();
-        let start = StartLine::parse(start_line);
         let method = start_line.split(' ').next().unwrap_or_default().to_owned();
+        let start = StartLine::parse(start_line);
         let headers = Headers::indexed(text, lines);
-        let body = match &start {
-            Ok(start) => line_error
-                .map_or(Ok(()), Err)
-                .and_then(|()| check(start, &headers, rest)),
-            Err(kind) => Err(*kind),
-        };
-        match (start, body) {
-            (Ok(start), Ok(body)) => Ok(start.with(headers, body.to_vec())),
-            (Err(kind), _) | (_, Err(kind)) => Err(ParseError {
+        let message = rest.ok_or(ParseErrorKind::Truncated).and_then(|rest| {
+            let start = start?;
+            line_error.map_or(Ok(()), Err)?;
+            let body = check(&start, &headers, rest)?.to_vec();
+            Ok((start, body))
+        });
+        match message {
+            Ok((start, body)) => Ok(start.with(headers, body)),
+            Err(kind) => Err(ParseError {
                 kind,
                 response: refusal(&method, &headers, kind),
             }),
@@ -156,14 +158,16 @@ fn is_version(text: &str) -> bool {
     text.eq_ignore_ascii_case("SIP/2.0")
 }
 
-/// The header with the line end of its last line, and what follows the empty line. Leading empty lines are skipped
-/// (RFC 3261 §7.5).
-fn split_head(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The header with the line end of its last line, and what follows the empty line, if there is one. Leading empty lines are
+/// skipped (RFC 3261 §7.5).
+fn split_head(mut bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     while let Some(rest) = bytes.strip_prefix(b"\r\n") {
         bytes = rest;
     }
-    let end = memchr::memmem::find(bytes, b"\r\n\r\n")?;
-    Some((bytes.get(..end + 2)?, bytes.get(end + 4..)?))
+    match memchr::memmem::find(bytes, b"\r\n\r\n") {
+        Some(end) => (bytes.get(..end + 2).unwrap_or_default(), bytes.get(end + 4..)),
+        None => (bytes, None),
+    }
 }
 
 /// The header as text. Folds become spaces (RFC 3261 §7.3.1). What is not UTF-8 is replaced: it can only be meant for
@@ -238,18 +242,18 @@ fn check<'a>(start: &StartLine, headers: &Headers, rest: &'a [u8]) -> Result<&'a
     }
 }
 
-/// The answer to a request that was refused, when it names all that an answer must copy. ACK is never answered.
+/// The answer to a request that was refused, with what can be copied: it goes back on the connection that the request came
+/// on, so a Via need not be well-formed. ACK is never answered.
 fn refusal(method: &str, headers: &Headers, kind: ParseErrorKind) -> Option<Box<Response>> {
-    let names = ["From", "To", "Call-ID", "CSeq"];
-    let is_request = is_token(method) && method != "ACK";
-    let is_complete = headers.via().is_ok() && names.iter().all(|name| headers.get(*name).is_some());
+    let is_answerable = is_token(method) && method != "ACK" && headers.get(HeaderName::Via).is_some();
     let reason = match kind {
         ParseErrorKind::Version => "Version Not Supported",
         _ => "Bad Request",
     };
-    let answer = || Box::new(Response::answering(headers, kind.status(), reason, None, false));
-    (is_request && is_complete).then(answer)
+    is_answerable.then(|| Box::new(Response::answering(headers, kind.status(), reason, None, false)))
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

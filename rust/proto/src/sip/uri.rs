@@ -327,13 +327,19 @@ pub(crate) fn decimal_port(text: &str) -> Option<u16> {
 /// Each parameter of one URI that the other has too has the same value there, and the ones that must match are in both.
 fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
     let must_match = ["user", "ttl", "method", "maddr", "transport"];
+    let same_value = |pair: (Option<&str>, Option<&str>)| match pair {
+        (Some(a), Some(b)) => unescape(a).eq_ignore_ascii_case(&unescape(b)),
+        (a, b) => a == b,
+    };
     one.iter().all(|(name, value)| {
-        if !other.has(name) {
-            return !must_match.iter().any(|must| must.eq_ignore_ascii_case(name));
-        }
-        match (value, other.get(name)) {
-            (Some(a), Some(b)) => unescape(a).eq_ignore_ascii_case(&unescape(b)),
-            (a, b) => a == b,
+        let mut there = other
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .peekable();
+        match there.peek() {
+            Some(_) => there.any(|other| same_value((value, other))),
+            None => !must_match.iter().any(|must| must.eq_ignore_ascii_case(name)),
         }
     })
 }
@@ -451,6 +457,8 @@ mod tests {
             ),
             ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
             ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+            // not the RFC's: a name that comes twice
+            ("sip:a;n;n=~", "sip:a;n;n=~"),
         ];
         let different = [
             (

@@ -79,7 +79,7 @@ impl Headers {
         self.values(name).any(|value| value.eq_ignore_ascii_case(option))
     }
 
-    /// Adds a field behind all others. Line ends in the value become spaces, so that no value can make a field of its own.
+    /// Adds a field behind all others, its value trimmed. Line ends in it become spaces: no value makes a field of its own.
     pub fn push<'n>(&mut self, name: impl Into<HeaderName<'n>>, value: impl fmt::Display) {
         let line = self.write_line(name.into(), value);
         self.lines.push(line);
@@ -134,6 +134,7 @@ impl Headers {
         let value_start = self.text.len();
         // writing to a String cannot fail; a Display that reports an error leaves what it wrote
         let _ = write!(OneLine(&mut self.text), "{value}");
+        self.trim_from(value_start);
         let [start, name_end, value, end] = [start, name_end, value_start, self.text.len()].map(|at| at as u32);
         self.text.push_str("\r\n");
         Line {
@@ -142,6 +143,16 @@ impl Headers {
             name_end,
             value,
             end,
+        }
+    }
+
+    fn trim_from(&mut self, start: usize) {
+        let written = self.text.get(start..).unwrap_or_default();
+        let end = start + written.trim_ascii_end().len();
+        let leading = written.len() - written.trim_ascii_start().len();
+        self.text.truncate(end);
+        if end > start && leading > 0 {
+            self.text.drain(start..start + leading);
         }
     }
 
@@ -280,10 +291,10 @@ mod tests {
     #[test]
     fn no_value_makes_a_second_field() {
         let mut headers = Headers::new();
-        headers.push("X-A", "1\r\nX-B: 2\0");
+        headers.push("X-A", " 1\r\nX-B: 2\0");
         assert_eq!(
             headers.lines().map(|(_, line)| line).collect::<Vec<_>>(),
-            ["X-A: 1  X-B: 2 "]
+            ["X-A: 1  X-B: 2"]
         );
         assert!(headers.try_push("X-A", "1\r\nX-B: 2").is_err() && headers.try_push("X A", "1").is_err());
         assert_eq!(headers.try_push("X-A", "1"), Ok(()));

@@ -74,8 +74,8 @@ pub fn is_merged(new: &Request, ongoing: &Request) -> bool {
     is_untagged && same_origin && TransactionKey::of_received(new) != TransactionKey::of_received(ongoing)
 }
 
-/// The topmost branch; without the cookie of RFC 3261 §8.1.1.7 it is unique only together with what else names a
-/// request in RFC 2543.
+/// The topmost branch. Without the cookie of RFC 3261 §8.1.1.7, or with nothing behind it, it is unique only together with
+/// what else names a request in RFC 2543.
 fn branch(headers: &Headers) -> String {
     let via = headers.via().ok();
     let branch = via.and_then(|via| via.branch()).unwrap_or_default();

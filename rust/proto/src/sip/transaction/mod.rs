@@ -15,3 +15,6 @@ pub use invite_server::{InviteServerTransaction, Retransmission};
 pub use key::{TransactionKey, is_merged};
 pub use server::ServerTransaction;
 pub use timers::{Expiry, RepeatDue, SuccessRepeat};
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,7 @@ mod tests {
 
     #[test]
     fn a_success_is_repeated_at_doubling_intervals_up_to_t2() {
+        #[allow(clippy::disallowed_methods)] // only differences to it count
         let start = Instant::now();
         let mut repeat = SuccessRepeat::new(start);
         let mut sent = Vec::new();
