@@ -388,3 +388,248 @@ class Engine:
     def open_writer(self, call: int, rate: int) -> AudioWriter: ...
     def stats(self, call: int) -> CallStats | None: ...
     def close(self) -> None: ...
+
+@final
+class GatewayStep:
+    """One step of an agent's script; seconds are from 0 to a day."""
+
+    @staticmethod
+    def ring(seconds: float) -> GatewayStep: ...
+    @staticmethod
+    def reject(status: int, reason: str) -> GatewayStep: ...
+    @staticmethod
+    def answer() -> GatewayStep: ...
+    @staticmethod
+    def play(clip: Clip, background: bool) -> GatewayStep: ...
+    @staticmethod
+    def wait(seconds: float) -> GatewayStep: ...
+    @staticmethod
+    def listen(at_most: float, silence: float | None) -> GatewayStep: ...
+    @staticmethod
+    def echo(seconds: float) -> GatewayStep: ...
+    @staticmethod
+    def send_info(content_type: str, body: bytes) -> GatewayStep: ...
+    @staticmethod
+    def await_info(at_most: float) -> GatewayStep: ...
+    @staticmethod
+    def hold() -> GatewayStep: ...
+    @staticmethod
+    def resume() -> GatewayStep: ...
+    @staticmethod
+    def refresh() -> GatewayStep: ...
+    @staticmethod
+    def hang_up(cause: int | None, text: str, protocol: str) -> GatewayStep: ...
+
+@final
+class GatewayMisbehaviour:
+    """One thing that the gateway does wrong."""
+
+    @staticmethod
+    def plain(name: str) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def refuse_upgrade(status: int) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def reject_register(status: int, reason: str) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def interval_too_brief(min_expires: int) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def bad_answer(kind: str) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def reject_info(status: int) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def drop_websocket(at: str) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def media_loss(share: float) -> GatewayMisbehaviour: ...
+    @staticmethod
+    def media_jitter(seconds: float) -> GatewayMisbehaviour: ...
+
+@final
+class GatewaySettings:
+    """Everything a gateway is told before it starts; `repr` shows no secret. Raises ValueError."""
+
+    def __new__(
+        cls,
+        *,
+        realm: str,
+        users: list[tuple[str, str]],  # name and password; none: nobody is challenged
+        steps: list[GatewayStep],
+        misbehaviours: list[GatewayMisbehaviour],
+        codecs: list[str],
+        algorithms: list[str],
+        qop: bool,
+        wrong_credentials_status: int,
+        challenge_as_proxy: bool,
+        nonce_lifetime: float,
+        register_expires: int,
+        session_expires: int,
+        refreshed_by_gateway: bool,
+        hearing_rate: int,
+        hearing_seconds: float,
+    ) -> GatewaySettings: ...
+
+@disjoint_base
+class GatewayEvent:
+    """One of its nested classes; `match` on them. Connections and calls are told apart by number."""
+
+    @final
+    class Opened(GatewayEvent):
+        connection: int
+        remote: str
+        __match_args__ = ("connection", "remote")
+        def __new__(cls, connection: int, remote: str) -> GatewayEvent.Opened: ...
+
+    @final
+    class Disconnected(GatewayEvent):
+        connection: int
+        code: int | None
+        __match_args__ = ("connection", "code")
+        def __new__(cls, connection: int, code: int | None) -> GatewayEvent.Disconnected: ...
+
+    @final
+    class Registered(GatewayEvent):
+        connection: int
+        aor: str
+        expires: int  # 0: taken back or expired
+        __match_args__ = ("connection", "aor", "expires")
+        def __new__(cls, connection: int, aor: str, expires: int) -> GatewayEvent.Registered: ...
+
+    @final
+    class Refused(GatewayEvent):
+        connection: int
+        method: str
+        status: int
+        __match_args__ = ("connection", "method", "status")
+        def __new__(cls, connection: int, method: str, status: int) -> GatewayEvent.Refused: ...
+
+    @final
+    class CallStarted(GatewayEvent):
+        call: int
+        target: str
+        caller: str
+        headers: list[tuple[str, str]]
+        __match_args__ = ("call", "target", "caller", "headers")
+        def __new__(
+            cls, call: int, target: str, caller: str, headers: list[tuple[str, str]]
+        ) -> GatewayEvent.CallStarted: ...
+
+    @final
+    class CallAnswered(GatewayEvent):
+        call: int
+        __match_args__ = ("call",)
+        def __new__(cls, call: int) -> GatewayEvent.CallAnswered: ...
+
+    @final
+    class MediaConnected(GatewayEvent):
+        call: int
+        __match_args__ = ("call",)
+        def __new__(cls, call: int) -> GatewayEvent.MediaConnected: ...
+
+    @final
+    class InfoReceived(GatewayEvent):
+        call: int
+        content_type: str
+        body: bytes
+        __match_args__ = ("call", "content_type", "body")
+        def __new__(cls, call: int, content_type: str, body: bytes) -> GatewayEvent.InfoReceived: ...
+
+    @final
+    class Responded(GatewayEvent):
+        call: int
+        method: str
+        status: int
+        __match_args__ = ("call", "method", "status")
+        def __new__(cls, call: int, method: str, status: int) -> GatewayEvent.Responded: ...
+
+    @final
+    class SessionRefreshed(GatewayEvent):
+        call: int
+        by_us: bool
+        __match_args__ = ("call", "by_us")
+        def __new__(cls, call: int, by_us: bool) -> GatewayEvent.SessionRefreshed: ...
+
+    @final
+    class Played(GatewayEvent):
+        call: int
+        __match_args__ = ("call",)
+        def __new__(cls, call: int) -> GatewayEvent.Played: ...
+
+    @final
+    class ScriptEnded(GatewayEvent):
+        call: int
+        __match_args__ = ("call",)
+        def __new__(cls, call: int) -> GatewayEvent.ScriptEnded: ...
+
+    @final
+    class CallEnded(GatewayEvent):
+        call: int
+        by: str  # local remote system
+        answered: bool
+        how: str
+        status: int | None
+        reason: str | None
+        stats: CallStats
+        heard: bytes  # signed 16-bit mono in native order
+        heard_rate: int
+        __match_args__ = ("call", "by", "answered", "how", "status", "reason", "stats", "heard", "heard_rate")
+        def __new__(
+            cls,
+            call: int,
+            by: str,
+            answered: bool,
+            how: str,
+            status: int | None,
+            reason: str | None,
+            stats: CallStats,
+            heard: bytes,
+            heard_rate: int,
+        ) -> GatewayEvent.CallEnded: ...
+
+    @final
+    class Failed(GatewayEvent):
+        """The driver or the agent of a connection failed."""
+
+        cause: str
+        __match_args__ = ("cause",)
+        def __new__(cls, cause: str) -> GatewayEvent.Failed: ...
+
+    @final
+    class Log(GatewayEvent):
+        level: int  # of the logging module
+        target: str
+        message: str
+        __match_args__ = ("level", "target", "message")
+        def __new__(cls, level: int, target: str, message: str) -> GatewayEvent.Log: ...
+
+    @final
+    class Closed(GatewayEvent):
+        """The last event."""
+
+        __match_args__ = ()
+        def __new__(cls) -> GatewayEvent.Closed: ...
+
+@final
+class Gateway:
+    """A stand-in for the voice gateway on a driver of its own; the rules are Engine's. Raises OSError when it cannot listen."""
+
+    def __new__(cls, settings: GatewaySettings, *, host: str, secure: bool) -> Gateway: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def ca_pem(self) -> str: ...
+    @property
+    def certificate_pem(self) -> str: ...
+    @property
+    def key_pem(self) -> str: ...
+    def take_wake_fd(self) -> int: ...  # once; the caller owns and closes it
+    def poll_events(self) -> list[GatewayEvent]: ...
+    def answer(self, call: int) -> None: ...
+    def play(self, call: int, clip: Clip) -> None: ...
+    def send_info(self, call: int, content_type: str, body: bytes) -> None: ...
+    def hold(self, call: int) -> None: ...
+    def resume(self, call: int) -> None: ...
+    def refresh(self, call: int) -> None: ...
+    def hang_up(self, call: int, cause: int | None, text: str, protocol: str) -> None: ...
+    def send_raw(self, connection: int, message: bytes) -> None: ...
+    def drop_websocket(self, connection: int) -> None: ...
+    def close_websocket(self, connection: int, code: int) -> None: ...
+    def close(self) -> None: ...

@@ -7,6 +7,7 @@ mod call;
 mod engine;
 mod error;
 mod event;
+mod gateway;
 mod settings;
 
 use pyo3::prelude::*;
@@ -23,6 +24,8 @@ mod _c2c {
     use super::engine::Engine;
     #[pymodule_export]
     use super::event::Event;
+    #[pymodule_export]
+    use super::gateway::{Gateway, GatewayEvent, GatewayMisbehaviour, GatewaySettings, GatewayStep};
     #[pymodule_export]
     use super::settings::{SipSettings, TlsSettings};
 }

@@ -16,6 +16,7 @@ use crate::serving::Serving;
 
 /// Registrar and answering user agent of one WebSocket connection.
 pub struct GatewayAgent {
+    connection: u64,
     serving: Serving,
     shared: Arc<Shared>,
     random: Box<dyn RandomSource>,
@@ -29,6 +30,7 @@ impl GatewayAgent {
     pub fn new(connection: u64, shared: Arc<Shared>, mut random: Box<dyn RandomSource>) -> Self {
         let tag = random_token(random.as_mut());
         Self {
+            connection,
             serving: Serving::new(tag, connection << CALL_BITS),
             hop: LocalHop {
                 transport: if shared.secure { "WSS" } else { "WS" },
@@ -61,9 +63,9 @@ impl GatewayAgent {
     fn opened(&mut self, local: SocketAddr, remote: SocketAddr, now: Instant) {
         self.local = local;
         self.hop.sent_by = local.to_string();
+        let (connection, remote) = (self.connection, remote.to_string());
         let (_, mut context) = self.parts(now);
-        let remote = remote.to_string();
-        context.tell(GatewayEvent::Opened { remote });
+        context.tell(GatewayEvent::Opened { connection, remote });
     }
 }
 

@@ -5,9 +5,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A CA certificate, a leaf signed by it and the leaf's key, all PEM. The CA's key is forgotten.
-#[derive(Clone)]
 pub struct Certificates {
     /// What a client must trust.
     pub ca_pem: String,
@@ -15,6 +15,8 @@ pub struct Certificates {
     pub certificate_pem: String,
     /// The leaf's private key (PKCS #8).
     pub key_pem: String,
+    pub(crate) certificate_der: CertificateDer<'static>,
+    pub(crate) key_der: PrivateKeyDer<'static>,
 }
 
 impl std::fmt::Debug for Certificates {
@@ -40,6 +42,8 @@ impl Certificates {
             ca_pem,
             certificate_pem: leaf.pem(),
             key_pem: leaf_key.serialize_pem(),
+            certificate_der: leaf.der().clone(),
+            key_der: PrivatePkcs8KeyDer::from(leaf_key.serialize_der()).into(),
         })
     }
 }

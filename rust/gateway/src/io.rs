@@ -49,6 +49,8 @@ pub enum CallCommand {
 pub enum GatewayEvent {
     /// A client's WebSocket is open.
     Opened {
+        /// Number of the connection.
+        connection: u64,
         /// Its address.
         remote: String,
     },

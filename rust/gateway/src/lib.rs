@@ -8,6 +8,7 @@ pub mod context;
 pub mod io;
 pub mod misbehaviour;
 pub mod script;
+pub mod server;
 pub mod settings;
 
 mod call;

@@ -1,0 +1,118 @@
+"""A stand-in for the voice gateway: config endpoint, registrar and an agent that follows a script.
+
+    async with c2c.gateway.serve(agent=Agent(Play("hello.wav"), HangUp())) as gateway:
+        async with c2c.create_webrtc_client(endpoint_url=gateway.endpoint_url, tls=gateway.tls) as client: ...
+
+It is a test double, for demos and tests on loopback; it shows nothing about real gateways.
+"""
+
+from ._calls import End, GatewayCall, Info
+from ._config_endpoint import ConfigRequest
+from ._endpoint_config import EndpointConfig
+from ._misbehaviour import (
+    BadAnswer,
+    ConfigBody,
+    ConfigInactive,
+    ConfigRedirect,
+    ConfigSlow,
+    ConfigStatus,
+    ConfigValue,
+    ConfigWithout,
+    DropWebSocket,
+    HostileDatagrams,
+    IgnoreBye,
+    IgnoreInfo,
+    IgnoreInvite,
+    IgnoreRegister,
+    IntervalTooBrief,
+    MalformedSip,
+    MediaJitter,
+    MediaLoss,
+    Misbehaviour,
+    NoSubprotocol,
+    RefuseUpgrade,
+    RejectInfo,
+    RejectRegister,
+    StaleNonce,
+    StallInvite,
+)
+from ._running import Refusal, Registration, RunningGateway
+from ._script import (
+    Agent,
+    Answer,
+    AwaitInfo,
+    Echo,
+    HangUp,
+    Hold,
+    Listen,
+    Metadata,
+    Play,
+    Refresh,
+    Reject,
+    Resume,
+    Ring,
+    SendInfo,
+    Step,
+    Transcription,
+    Wait,
+)
+from ._serve import serve
+from ._settings import GatewaySettings
+from ._sound import Heard, tone
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "AwaitInfo",
+    "BadAnswer",
+    "ConfigBody",
+    "ConfigInactive",
+    "ConfigRedirect",
+    "ConfigRequest",
+    "ConfigSlow",
+    "ConfigStatus",
+    "ConfigValue",
+    "ConfigWithout",
+    "DropWebSocket",
+    "Echo",
+    "End",
+    "EndpointConfig",
+    "GatewayCall",
+    "GatewaySettings",
+    "HangUp",
+    "Heard",
+    "Hold",
+    "HostileDatagrams",
+    "IgnoreBye",
+    "IgnoreInfo",
+    "IgnoreInvite",
+    "IgnoreRegister",
+    "Info",
+    "IntervalTooBrief",
+    "Listen",
+    "MalformedSip",
+    "MediaJitter",
+    "MediaLoss",
+    "Metadata",
+    "Misbehaviour",
+    "NoSubprotocol",
+    "Play",
+    "Refresh",
+    "Refusal",
+    "RefuseUpgrade",
+    "Registration",
+    "Reject",
+    "RejectInfo",
+    "RejectRegister",
+    "Resume",
+    "Ring",
+    "RunningGateway",
+    "SendInfo",
+    "StaleNonce",
+    "StallInvite",
+    "Step",
+    "Transcription",
+    "Wait",
+    "serve",
+    "tone",
+]
