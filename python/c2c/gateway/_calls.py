@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import trio
 
-from ._script import Metadata, SendInfo, Transcription, info_of
+from ._script import InfoStep, Metadata, SendInfo, Transcription
 from ._sound import Heard, Sound, clip_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from c2c._c2c import CallStats, Gateway
 
 
@@ -107,15 +108,15 @@ class GatewayCall:
 
     def send_info(self, body: bytes | str, content_type: str = "application/json") -> None:
         """Send INFO; its response comes into `responses`."""
-        self._gateway.send_info(self._number, *info_of(SendInfo(body, content_type)))
+        self._send(SendInfo(body, content_type))
 
     def send_metadata(self, data: Mapping[str, object]) -> None:
         """Send INFO with a JSON body."""
-        self._gateway.send_info(self._number, *info_of(Metadata(data)))
+        self._send(Metadata(data))
 
     def send_transcription(self, text: str, originator: str = "bot") -> None:
         """Send INFO with a transcription."""
-        self._gateway.send_info(self._number, *info_of(Transcription(text, originator)))
+        self._send(Transcription(text, originator))
 
     def hold(self) -> None:
         """Put the client on hold."""
@@ -138,3 +139,6 @@ class GatewayCall:
         change(self)
         self._changed.set()
         self._changed = trio.Event()
+
+    def _send(self, info: InfoStep) -> None:
+        self._gateway.send_info(self._number, *info.info())

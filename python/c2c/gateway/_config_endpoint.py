@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import h11
 import trio
 
-from ._endpoint_config import EndpointConfig
 from ._misbehaviour import ConfigBody, ConfigMisbehaviour, ConfigRedirect, ConfigSlow, ConfigStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._endpoint_config import EndpointConfig
 
 _IDLE_SECONDS = 30.0
 _Kind = TypeVar("_Kind", bound=ConfigMisbehaviour)
@@ -96,11 +99,15 @@ class ConfigEndpoint:
         return next((one for one in self._misbehave if isinstance(one, kind)), None)
 
 
-async def _next_event(stream: trio.abc.Stream, connection: h11.Connection) -> h11.Event | type[h11.PAUSED]:
-    while (event := connection.next_event()) is h11.NEED_DATA:
-        connection.receive_data(await stream.receive_some(65536))
-    assert event is not h11.NEED_DATA
-    return event
+async def _next_event(stream: trio.abc.Stream, connection: h11.Connection) -> h11.Event | None:
+    """The next event; None while the client already sends its next request."""
+    while True:
+        event = connection.next_event()
+        if not isinstance(event, type):
+            return event
+        if event is h11.PAUSED:
+            return None
+        connection.receive_data(bytes(await stream.receive_some(65536)))
 
 
 def _events_of(reply: _Reply, connection: h11.Connection) -> list[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -18,6 +17,8 @@ from ._calls import End, GatewayCall, Info
 from ._sound import Heard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from c2c import _c2c
 
     from ._config_endpoint import ConfigEndpoint, ConfigRequest

@@ -6,37 +6,62 @@ Steps before the first one that needs a call happen before the answer; that one 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ._sound import Sound
+from c2c._c2c import GatewayStep
+
+from ._sound import Sound, clip_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Codec: TypeAlias = Literal["opus", "PCMU", "PCMA"]
 
 
+class Step(ABC):
+    """One step of a script."""
+
+    @abstractmethod
+    def to_border(self) -> GatewayStep:
+        """Return it as `c2c._c2c` takes it. Raises ValueError for what is out of range."""
+
+
 @dataclass(frozen=True)
-class Ring:
+class Ring(Step):
     """Send 180 and ring for `seconds`."""
 
     seconds: float = 0.0
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.ring(self.seconds)
+
 
 @dataclass(frozen=True)
-class Reject:
+class Reject(Step):
     """Send this final response (300 to 699) and be done."""
 
     status: int
     reason: str = ""
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.reject(self.status, self.reason)
+
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Step):
     """Send 200 with SDP (180 before it, if nothing rang yet) and wait for the ACK."""
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.answer()
+
 
 @dataclass(frozen=True)
-class Play:
+class Play(Step):
     """Play a sound: a `Clip`, a WAV file's path, or a WAV file's bytes.
 
     In the background the next step begins at once; otherwise when the last sample has left.
@@ -45,125 +70,154 @@ class Play:
     sound: Sound
     background: bool = False
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.play(clip_of(self.sound), self.background)
+
 
 @dataclass(frozen=True)
-class Wait:
+class Wait(Step):
     """Do nothing for `seconds` once sound flows (a sound in the background plays on)."""
 
     seconds: float
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.wait(self.seconds)
+
 
 @dataclass(frozen=True)
-class Listen:
-    """Until the client was heard and then silent for `silence` seconds, at most `at_most` seconds; without `silence` all of them."""
+class Listen(Step):
+    """Until the client was heard and then silent for `silence` seconds, at most `at_most`; without `silence` all of them."""
 
     at_most: float = 10.0
     silence: float | None = None
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.listen(self.at_most, self.silence)
+
 
 @dataclass(frozen=True)
-class Echo:
+class Echo(Step):
     """Send back what is heard, for `seconds`."""
 
     seconds: float
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.echo(self.seconds)
+
+
+class InfoStep(Step):
+    """A step that sends INFO and waits for its final response."""
+
+    @abstractmethod
+    def info(self) -> tuple[str, bytes]:
+        """Return content type and body."""
+
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.send_info(*self.info())
+
 
 @dataclass(frozen=True)
-class SendInfo:
-    """Send INFO with any body and wait for its final response."""
+class SendInfo(InfoStep):
+    """Send INFO with any body."""
 
     body: bytes | str
     content_type: str = "application/json"
 
+    def info(self) -> tuple[str, bytes]:
+        """Return content type and body."""
+        return self.content_type, self.body.encode() if isinstance(self.body, str) else self.body
+
 
 @dataclass(frozen=True)
-class Metadata:
+class Metadata(InfoStep):
     """Send INFO with a JSON body, as the Flow's "Send Metadata" node does."""
 
     data: Mapping[str, object]
 
+    def info(self) -> tuple[str, bytes]:
+        """Return content type and body."""
+        return "application/json", _compact(self.data)
+
 
 @dataclass(frozen=True)
-class Transcription:
+class Transcription(InfoStep):
     """Send INFO with a transcription: who said what (`originator` is "bot" or "user")."""
 
     text: str | Sequence[str]
     originator: str = "bot"
 
+    def info(self) -> tuple[str, bytes]:
+        """Return content type and body."""
+        texts = [self.text] if isinstance(self.text, str) else self.text
+        messages = [{"text": text} for text in texts]
+        return "application/json", _compact({"_transcription": {"originator": self.originator, "messages": messages}})
+
 
 @dataclass(frozen=True)
-class AwaitInfo:
+class AwaitInfo(Step):
     """Until the client sends an INFO, at most `at_most` seconds; one that came earlier and was not awaited counts."""
 
     at_most: float = 10.0
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.await_info(self.at_most)
+
 
 @dataclass(frozen=True)
-class Hold:
+class Hold(Step):
     """Put the client on hold (re-INVITE, `a=sendonly`) and wait for the final response."""
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.hold()
+
 
 @dataclass(frozen=True)
-class Resume:
+class Resume(Step):
     """Take the client off hold (re-INVITE, `a=sendrecv`) and wait for the final response."""
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.resume()
+
 
 @dataclass(frozen=True)
-class Refresh:
+class Refresh(Step):
     """Refresh the session by UPDATE and wait for the final response."""
 
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.refresh()
+
 
 @dataclass(frozen=True)
-class HangUp:
+class HangUp(Step):
     """Send BYE, with a `Reason` header when `cause` is given (RFC 3326)."""
 
     cause: int | None = None
     text: str = ""
     protocol: str = "SIP"
 
-
-Step: TypeAlias = (
-    Ring
-    | Reject
-    | Answer
-    | Play
-    | Wait
-    | Listen
-    | Echo
-    | SendInfo
-    | Metadata
-    | Transcription
-    | AwaitInfo
-    | Hold
-    | Resume
-    | Refresh
-    | HangUp
-)
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.hang_up(self.cause, self.text, self.protocol)
 
 
-@dataclass(frozen=True, init=False)
 class Agent:
     """Follows its steps in each call, then stays on the line until the client hangs up."""
 
-    steps: tuple[Step, ...]
-    codecs: tuple[Codec, ...] = field(default=("opus", "PCMU", "PCMA"))
-
     def __init__(self, *steps: Step, codecs: Sequence[Codec] = ("opus", "PCMU", "PCMA")) -> None:
-        object.__setattr__(self, "steps", steps)
-        object.__setattr__(self, "codecs", tuple(codecs))
+        self.steps = steps
+        self.codecs = tuple(codecs)
 
-
-def info_of(step: SendInfo | Metadata | Transcription) -> tuple[str, bytes]:
-    """Content type and body of the INFO that a step sends."""
-    if isinstance(step, SendInfo):
-        return step.content_type, step.body.encode() if isinstance(step.body, str) else step.body
-    return "application/json", _compact(step.data if isinstance(step, Metadata) else _transcription(step))
-
-
-def _transcription(step: Transcription) -> Mapping[str, object]:
-    texts = [step.text] if isinstance(step.text, str) else step.text
-    messages = [{"text": text} for text in texts]
-    return {"_transcription": {"originator": step.originator, "messages": messages}}
+    def __repr__(self) -> str:
+        return f"Agent({', '.join(map(repr, self.steps))}, codecs={self.codecs})"
 
 
 def _compact(value: object) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ import trio
 from c2c import _c2c
 from c2c._lifetime import open_lifetime
 
-from ._border import gateway_settings
 from ._config_endpoint import ConfigEndpoint
 from ._endpoint_config import EndpointConfig
 from ._misbehaviour import ConfigMisbehaviour, Misbehaviour
@@ -23,7 +21,7 @@ from ._script import Agent
 from ._settings import GatewaySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
 
 @asynccontextmanager
@@ -44,7 +42,7 @@ async def serve(
     settings out of range.
     """
     config = config or EndpointConfig()
-    sip = gateway_settings(agent or Agent(), misbehave, config, settings or GatewaySettings())
+    sip = (settings or GatewaySettings()).to_border(agent or Agent(), misbehave, config)
     handle = _c2c.Gateway(sip, host=host, secure=secure)
     running = RunningGateway(handle, config, host, secure=secure)
     async with open_lifetime(running.shut_down) as lifetime:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from c2c import _c2c
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ._endpoint_config import EndpointConfig
+    from ._misbehaviour import Misbehaviour
+    from ._script import Agent
 
 
 @dataclass(frozen=True)
@@ -30,3 +38,26 @@ class GatewaySettings:
     """Rate at which the agent hears, keeps and echoes sound."""
     hearing_seconds: float = 60.0
     """How much of a call's sound is kept."""
+
+    def to_border(
+        self, agent: Agent, misbehave: Iterable[Misbehaviour], config: EndpointConfig
+    ) -> _c2c.GatewaySettings:
+        """Return everything that the Rust side is told before it starts. Raises ValueError for what is out of range."""
+        is_legacy = config.kind == "legacy"
+        return _c2c.GatewaySettings(
+            realm=config.realm,
+            users=[(config.username, config.password)] if is_legacy else [],
+            steps=[step.to_border() for step in agent.steps],
+            misbehaviours=[made for one in misbehave if (made := one.to_border()) is not None],
+            codecs=list(agent.codecs),
+            algorithms=list(self.algorithms),
+            qop=self.qop,
+            wrong_credentials_status=self.wrong_credentials_status,
+            challenge_as_proxy=self.challenge_as_proxy,
+            nonce_lifetime=self.nonce_lifetime,
+            register_expires=self.register_expires,
+            session_expires=self.session_expires,
+            refreshed_by_gateway=self.refresher == "gateway",
+            hearing_rate=self.hearing_rate,
+            hearing_seconds=self.hearing_seconds,
+        )

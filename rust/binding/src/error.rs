@@ -1,6 +1,4 @@
 //! Exceptions of `c2c._errors`, imported when first needed so that the extension itself depends on nothing.
-use c2c_engine::error::EngineError;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -19,16 +17,6 @@ pub(crate) fn engine_failed(py: Python<'_>, message: &str) -> PyErr {
 pub(crate) fn used_after_fork(py: Python<'_>) -> PyErr {
     let message = "this object belongs to the parent process; make a new client after the fork";
     error(py, "UsedAfterFork", message)
-}
-
-/// What the engine refuses.
-pub(crate) fn raise(py: Python<'_>, refused: EngineError) -> PyErr {
-    match refused {
-        EngineError::Closed => engine_closed(py, "the client is closed"),
-        EngineError::Forked => used_after_fork(py),
-        EngineError::Invalid(message) => PyValueError::new_err(message),
-        other => error(py, "EngineFailed", &other.to_string()),
-    }
 }
 
 fn error(py: Python<'_>, class: &str, message: &str) -> PyErr {

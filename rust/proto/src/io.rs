@@ -228,7 +228,8 @@ pub enum Output<E> {
     OpenWebSocket(String),
     /// Send one text message.
     Send(Vec<u8>),
-    /// Close the WebSocket with this code; no more input comes from it but one `Closed`.
+    /// Close the WebSocket with this code; no more input comes from it but one `Closed`. Code 1006, which never goes on the
+    /// wire (RFC 6455 §7.4.1), drops the connection without a close frame.
     CloseWebSocket(u16),
     /// Bind one UDP socket per address (port 0) for this call.
     BindUdp {

@@ -13,7 +13,7 @@ use c2c_engine::error::EngineError;
 use c2c_gateway::io::{CallCommand, GatewayCommand};
 use c2c_gateway::server::{GatewayServer, ServerError};
 use c2c_proto::io::CallId;
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 pub(crate) use self::event::GatewayEvent;
@@ -21,7 +21,7 @@ pub(crate) use self::misbehaviour::GatewayMisbehaviour;
 pub(crate) use self::script::GatewayStep;
 pub(crate) use self::settings::GatewaySettings;
 use crate::audio::Clip;
-use crate::error::raise;
+use crate::error::{engine_closed, used_after_fork};
 
 /// A stand-in for the voice gateway on a driver of its own.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -106,14 +106,7 @@ impl Gateway {
     }
 
     #[pyo3(signature = (call, cause, text, protocol))]
-    fn hang_up(
-        &self,
-        py: Python<'_>,
-        call: u64,
-        cause: Option<u16>,
-        text: String,
-        protocol: String,
-    ) -> PyResult<()> {
+    fn hang_up(&self, py: Python<'_>, call: u64, cause: Option<u16>, text: String, protocol: String) -> PyResult<()> {
         let reason = script::hang_up_reason(cause, text, protocol);
         self.call(py, call, CallCommand::HangUp(reason))
     }
@@ -152,5 +145,14 @@ fn start_error(py: Python<'_>, error: ServerError) -> PyErr {
         ServerError::Engine(EngineError::System { cause, .. }) => PyOSError::new_err(cause),
         ServerError::Engine(error) => raise(py, error),
         other => PyOSError::new_err(other.to_string()),
+    }
+}
+
+fn raise(py: Python<'_>, refused: EngineError) -> PyErr {
+    match refused {
+        EngineError::Closed => engine_closed(py, "the gateway is closed"),
+        EngineError::Forked => used_after_fork(py),
+        EngineError::Invalid(message) => PyValueError::new_err(message),
+        other => PyRuntimeError::new_err(other.to_string()),
     }
 }

@@ -62,7 +62,11 @@ impl GatewaySettings {
     }
 
     fn __repr__(&self) -> String {
-        format!("GatewaySettings(realm={:?}, steps={})", self.0.realm, self.0.script.len())
+        format!(
+            "GatewaySettings(realm={:?}, steps={})",
+            self.0.realm,
+            self.0.script.len()
+        )
     }
 }
 

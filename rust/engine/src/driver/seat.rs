@@ -26,6 +26,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const STATS_PERIOD: Duration = Duration::from_millis(200);
 /// Outputs that one input may cause; an agent that has more is out of its mind.
 const OUTPUT_LIMIT: usize = 10_000;
+/// Close code that means: drop the connection (RFC 6455 §7.4.1).
+const DROPPED: u16 = 1006;
 
 /// What all seats of a driver share.
 pub(crate) struct Floor<A: Agent> {
@@ -284,6 +286,10 @@ impl<A: Agent + 'static> Seat<A> {
                 if let Err(end) = self.line.send(message) {
                     self.lost(floor, end, now);
                 }
+            }
+            Output::CloseWebSocket(DROPPED) => {
+                let (code, reason) = (None, String::new());
+                self.lost(floor, WebSocketEnd { code, reason }, now);
             }
             Output::CloseWebSocket(code) => {
                 if let Err(Some(end)) = self.line.close(code, now) {
