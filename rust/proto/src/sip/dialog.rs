@@ -168,8 +168,14 @@ impl Dialog {
     /// The head of the next request in the dialog, with the next CSeq. ACK and CANCEL are made elsewhere: [`Self::ack`],
     /// [`cancel`](super::transaction::InviteClientTransaction::cancel).
     pub fn request(&mut self, method: Method, via: String) -> Request {
+        let cseq = self.next_cseq();
+        self.head(method, cseq, via)
+    }
+
+    /// The number of the next request, when one that was made before is sent again with credentials.
+    pub fn next_cseq(&mut self) -> u32 {
         self.local_cseq = self.local_cseq.saturating_add(1);
-        self.head(method, self.local_cseq, via)
+        self.local_cseq
     }
 
     /// The head of the ACK of a 2xx (§13.2.2.4), with the CSeq number of its INVITE.

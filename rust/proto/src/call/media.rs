@@ -1,0 +1,190 @@
+//! A call's media session and what it asks of the driver.
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::io::{AudioPort, CallId, Datagram, Event, Output, Stage};
+use crate::media::clip::Clip;
+use crate::media::codec::Codec;
+use crate::media::description::Direction;
+use crate::media::error::MediaError;
+use crate::media::session::{MediaConfig, MediaEvent, MediaSession};
+use crate::media::stats::CallStats;
+use crate::user_agent::context::Context;
+
+/// Offered, most wanted first.
+const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+
+/// Media of one call: nothing before its sockets are bound and after its end.
+pub(super) struct CallMedia {
+    call: CallId,
+    session: Option<MediaSession>,
+    is_ticking: bool,
+    has_track: bool,
+    playing: Option<u64>,
+}
+
+impl CallMedia {
+    pub(super) fn new(call: CallId) -> Self {
+        Self {
+            call,
+            session: None,
+            is_ticking: false,
+            has_track: false,
+            playing: None,
+        }
+    }
+
+    /// Starts a session on these sockets and gives its offer.
+    pub(super) fn open(
+        &mut self,
+        sockets: &[SocketAddr],
+        started: Instant,
+        ctx: &mut Context<'_>,
+    ) -> Result<String, MediaError> {
+        let config = MediaConfig {
+            certificate: Arc::clone(&ctx.core.certificate),
+            clock: ctx.core.clock,
+            started,
+            codecs: CODECS.to_vec(),
+        };
+        let mut session = MediaSession::new(config, ctx.core.random.as_mut(), ctx.now)?;
+        session.set_sockets(sockets, ctx.now);
+        let offer = session.create_offer(ctx.now)?;
+        self.session = Some(session);
+        Ok(offer)
+    }
+
+    /// Applies the far side's answer; the first one that can be used makes the track.
+    pub(super) fn handle_answer(&mut self, sdp: &[u8], ctx: &mut Context<'_>) -> Result<(), MediaError> {
+        self.session()?.handle_answer(sdp, ctx.now)?;
+        if !std::mem::replace(&mut self.has_track, true) {
+            ctx.emit(Event::TrackAdded(self.call));
+        }
+        Ok(())
+    }
+
+    /// Our answer to an offer in mid-call.
+    pub(super) fn handle_offer(&mut self, sdp: &[u8], now: Instant) -> Result<String, MediaError> {
+        self.session()?.handle_offer(sdp, now)
+    }
+
+    /// Our offer in mid-call, for a request that came without one.
+    pub(super) fn reoffer(&mut self, now: Instant) -> Result<String, MediaError> {
+        self.session()?.reoffer(Direction::SendRecv, now)
+    }
+
+    pub(super) fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
+        if let Some(session) = &mut self.session {
+            session.handle_datagram(datagram, now);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session
+            && session.poll_timeout().is_some_and(|at| at <= now)
+        {
+            session.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.session.as_ref().and_then(MediaSession::poll_timeout)
+    }
+
+    pub(super) fn tick(&mut self, audio: &mut dyn AudioPort, now: Instant) {
+        if let Some(session) = &mut self.session {
+            session.tick(audio, now);
+        }
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        if let Some(session) = &mut self.session {
+            session.set_muted(muted);
+        }
+    }
+
+    /// Starts a clip, or says at once that it ended.
+    pub(super) fn play(&mut self, play: u64, clip: Arc<Clip>, ctx: &mut Context<'_>) {
+        let is_playing = self.session.as_mut().is_some_and(|session| session.play(play, clip));
+        if is_playing {
+            self.playing = Some(play);
+        } else {
+            ctx.emit(play_ended(self.call, play, false));
+        }
+    }
+
+    pub(super) fn stop_playing(&mut self, play: u64) {
+        if let Some(session) = &mut self.session {
+            session.stop_playing(play);
+        }
+    }
+
+    pub(super) fn stats(&self, now: Instant) -> CallStats {
+        self.session
+            .as_ref()
+            .map_or_else(CallStats::default, |session| session.stats(now))
+    }
+
+    /// Hands on what the session wants sent and told; gives the failure that ends the call.
+    pub(super) fn pump(&mut self, ctx: &mut Context<'_>) -> Option<MediaError> {
+        self.pump_transmits(ctx);
+        let mut failure = None;
+        while let Some(event) = self.session.as_mut().and_then(MediaSession::poll_event) {
+            match event {
+                MediaEvent::IceConnected => {}
+                MediaEvent::Connected => self.connected(ctx),
+                MediaEvent::PlayEnded { play, completed } => self.play_ended(play, completed, ctx),
+                MediaEvent::Failed(error) => failure = failure.or(Some(error)),
+                MediaEvent::Warning(text) => ctx.emit(Event::Warning {
+                    stage: Stage::Media,
+                    text,
+                }),
+            }
+        }
+        failure
+    }
+
+    /// Says goodbye on the media path and gives sockets and slot back.
+    pub(super) fn close(&mut self, ctx: &mut Context<'_>) {
+        if let Some(session) = &mut self.session {
+            session.close(ctx.now);
+            self.pump(ctx);
+        }
+        self.session = None;
+        if let Some(play) = self.playing.take() {
+            ctx.emit(play_ended(self.call, play, false));
+        }
+        if std::mem::take(&mut self.is_ticking) {
+            ctx.output(Output::StopTicking(self.call));
+        }
+        ctx.output(Output::Release(self.call));
+    }
+
+    fn session(&mut self) -> Result<&mut MediaSession, MediaError> {
+        self.session.as_mut().ok_or(MediaError::WrongState("no media yet"))
+    }
+
+    fn pump_transmits(&mut self, ctx: &mut Context<'_>) {
+        while let Some(transmit) = self.session.as_mut().and_then(MediaSession::poll_transmit) {
+            ctx.output(Output::Transmit(self.call, transmit));
+        }
+    }
+
+    fn connected(&mut self, ctx: &mut Context<'_>) {
+        ctx.emit(Event::MediaConnected(self.call));
+        if !std::mem::replace(&mut self.is_ticking, true) {
+            ctx.output(Output::StartTicking(self.call));
+        }
+    }
+
+    fn play_ended(&mut self, play: u64, completed: bool, ctx: &mut Context<'_>) {
+        if self.playing.take_if(|playing| *playing == play).is_some() {
+            ctx.emit(play_ended(self.call, play, completed));
+        }
+    }
+}
+
+fn play_ended(call: CallId, play: u64, completed: bool) -> Event {
+    Event::PlayEnded { call, play, completed }
+}

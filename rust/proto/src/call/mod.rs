@@ -1,0 +1,149 @@
+//! One outgoing call: the INVITE dialog, its media, and every way in which both end.
+pub(crate) mod end;
+mod hangup;
+mod info;
+mod invite;
+mod media;
+mod reinvite;
+pub(crate) mod requests;
+mod session_timer;
+mod state;
+mod update;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use invite::Invite;
+use media::CallMedia;
+use reinvite::AwaitedAck;
+use session_timer::SessionTimer;
+use state::Phase;
+
+use crate::error::SettingsError;
+use crate::io::{AudioPort, CallId, CallState, Datagram, Event, Originator, Output, Stage, UdpInput};
+use crate::media::clip::Clip;
+use crate::media::stats::SetupTimes;
+use crate::sip::Dialog;
+use crate::user_agent::context::Context;
+use end::cause;
+
+/// One call.
+pub(crate) struct Call {
+    state: CallState,
+    phase: Phase,
+    started: Instant,
+    setup: SetupTimes,
+    invite: Invite,
+    dialog: Option<Dialog>,
+    media: CallMedia,
+    timer: SessionTimer,
+    awaited_ack: Option<AwaitedAck>,
+}
+
+impl Call {
+    /// Makes a call and asks for its sockets; the INVITE leaves when they are bound.
+    pub(crate) fn start(
+        id: CallId,
+        target: &str,
+        headers: Vec<(String, String)>,
+        addresses: &[IpAddr],
+        ctx: &mut Context<'_>,
+    ) -> Result<Self, SettingsError> {
+        let call = Self {
+            state: state::initial(id, ctx),
+            phase: Phase::Binding,
+            started: ctx.now,
+            setup: SetupTimes::default(),
+            invite: Invite::new(target, headers, ctx)?,
+            dialog: None,
+            media: CallMedia::new(id),
+            timer: SessionTimer::new(ctx.signaling.identity.settings().session_expires),
+            awaited_ack: None,
+        };
+        ctx.emit(Event::CallCreated(call.state));
+        ctx.output(Output::BindUdp {
+            call: id,
+            addresses: addresses.to_vec(),
+        });
+        Ok(call)
+    }
+
+    /// Takes the sockets: makes the offer and sends it.
+    pub(crate) fn handle_udp(&mut self, input: UdpInput, ctx: &mut Context<'_>) {
+        if self.phase != Phase::Binding {
+            return;
+        }
+        match input {
+            UdpInput::Bound(sockets) => self.offer(&sockets, ctx),
+            UdpInput::Failed(text) => self.fail_media(Stage::Ice, format!("no UDP socket could be bound: {text}"), ctx),
+        }
+    }
+
+    /// Takes a datagram from one of its sockets.
+    pub(crate) fn handle_datagram(&mut self, datagram: Datagram<'_>, ctx: &mut Context<'_>) {
+        self.media.handle_datagram(datagram, ctx.now);
+        self.pump(ctx);
+    }
+
+    /// Runs what is due of media, session timer and an unacknowledged 2xx.
+    pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
+        self.media.handle_timeout(ctx.now);
+        self.pump(ctx);
+        self.run_session_timer(ctx);
+        self.run_awaited_ack(ctx);
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let ack = self.awaited_ack.as_ref().map(AwaitedAck::poll_timeout);
+        let times = [self.media.poll_timeout(), self.timer.poll_timeout(), ack];
+        times.into_iter().flatten().min()
+    }
+
+    /// Sends and plays 20 ms.
+    pub(crate) fn tick(&mut self, audio: &mut dyn AudioPort, ctx: &mut Context<'_>) {
+        self.media.tick(audio, ctx.now);
+        self.pump(ctx);
+    }
+
+    /// Plays a clip.
+    pub(crate) fn play(&mut self, play: u64, clip: Arc<Clip>, ctx: &mut Context<'_>) {
+        // nothing follows a call's end, not even the news that a clip could not play
+        if !self.is_over() {
+            self.media.play(play, clip, ctx);
+        }
+    }
+
+    /// Stops a clip.
+    pub(crate) fn stop_playing(&mut self, play: u64, ctx: &mut Context<'_>) {
+        self.media.stop_playing(play);
+        self.pump(ctx);
+    }
+
+    fn id(&self) -> CallId {
+        self.state.call
+    }
+
+    fn offer(&mut self, sockets: &[SocketAddr], ctx: &mut Context<'_>) {
+        match self.media.open(sockets, self.started, ctx) {
+            Ok(offer) => {
+                self.media.set_muted(self.state.muted);
+                self.send_invite(offer, ctx);
+                self.pump(ctx);
+            }
+            Err(error) => self.fail_media(error.stage(), error.to_string(), ctx),
+        }
+    }
+
+    /// Hands on what media wants; a failure of media ends the call.
+    fn pump(&mut self, ctx: &mut Context<'_>) {
+        if let Some(error) = self.media.pump(ctx) {
+            self.end_by_media(&error, ctx);
+        }
+    }
+
+    fn fail_media(&mut self, stage: Stage, hint: String, ctx: &mut Context<'_>) {
+        self.finish(end::failure(Originator::Local, cause::WEBRTC_ERROR, stage, hint), ctx);
+    }
+}

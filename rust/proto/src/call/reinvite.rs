@@ -1,0 +1,119 @@
+//! re-INVITE from the far side (RFC 3261 §14.2): answered when it changes nothing, else 488.
+use std::time::Instant;
+
+use super::invite::is_sdp;
+use super::update::{asked_interval, refuse_interval};
+use super::{Call, end};
+use crate::io::Output;
+use crate::media::error::MediaError;
+use crate::sip::header::{HeaderName, quote};
+use crate::sip::transaction::{RepeatDue, SuccessRepeat};
+use crate::sip::{Request, Response};
+use crate::user_agent::context::Context;
+
+/// A 2xx of ours whose ACK has not come.
+pub(super) struct AwaitedAck {
+    cseq: u32,
+    response: Vec<u8>,
+    repeat: SuccessRepeat,
+    /// The 2xx carried an offer, so the ACK brings the answer.
+    is_offer: bool,
+}
+
+impl AwaitedAck {
+    pub(super) fn poll_timeout(&self) -> Instant {
+        self.repeat.poll_timeout()
+    }
+}
+
+impl Call {
+    /// Takes an INVITE in the dialog.
+    pub(super) fn handle_reinvite(&mut self, request: &Request, ctx: &mut Context<'_>) {
+        if self.awaited_ack.is_some() {
+            return refuse_for_now(request, ctx);
+        }
+        if refuse_interval(request, ctx) {
+            return;
+        }
+        let has_offer = !request.body.is_empty();
+        if has_offer && !is_sdp(&request.headers) {
+            return refuse_type(request, ctx);
+        }
+        let sdp = if has_offer {
+            self.media.handle_offer(&request.body, ctx.now)
+        } else {
+            self.media.reoffer(ctx.now)
+        };
+        match sdp {
+            Ok(sdp) => self.accept_reinvite(request, sdp, !has_offer, ctx),
+            Err(error) => refuse_offer(request, &error, ctx),
+        }
+        self.pump(ctx);
+    }
+
+    /// Takes the ACK of our 2xx.
+    pub(super) fn handle_ack(&mut self, request: &Request, ctx: &mut Context<'_>) {
+        let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let Some(acknowledged) = self.awaited_ack.take_if(|awaited| awaited.cseq == number) else {
+            return;
+        };
+        if acknowledged.is_offer
+            && let Err(error) = self.media.handle_answer(&request.body, ctx)
+        {
+            let cause = end::cause::BAD_MEDIA_DESCRIPTION;
+            self.end_session(488, "Not Acceptable Here", cause, &error.to_string(), ctx);
+        }
+        self.pump(ctx);
+    }
+
+    /// Repeats an unacknowledged 2xx, and ends the call when the ACK never comes (RFC 3261 §13.3.1.4).
+    pub(super) fn run_awaited_ack(&mut self, ctx: &mut Context<'_>) {
+        let Some(awaited) = &mut self.awaited_ack else { return };
+        match awaited.repeat.handle_timeout(ctx.now) {
+            RepeatDue::Pending => {}
+            RepeatDue::Send => ctx.output(Output::Send(awaited.response.clone())),
+            RepeatDue::GiveUp => {
+                let hint = "the far side never acknowledged our answer; it is probably gone";
+                self.end_session(408, end::cause::NO_ACK, end::cause::NO_ACK, hint, ctx);
+            }
+        }
+    }
+
+    fn accept_reinvite(&mut self, request: &Request, sdp: String, is_offer: bool, ctx: &mut Context<'_>) {
+        let mut response: Response = ctx.response(request, 200, "OK");
+        response
+            .headers
+            .push(HeaderName::Contact, ctx.signaling.identity.contact());
+        let granted = self.timer.handle_request(asked_interval(request), ctx.now);
+        response.headers.push(HeaderName::SessionExpires, granted);
+        response.body = sdp.into_bytes();
+        self.awaited_ack = Some(AwaitedAck {
+            cseq: request.headers.cseq().map_or(0, |cseq| cseq.number),
+            response: ctx.respond(request, response),
+            repeat: SuccessRepeat::new(ctx.now),
+            is_offer,
+        });
+    }
+}
+
+/// 500: the one before is not finished (RFC 3261 §14.2).
+fn refuse_for_now(request: &Request, ctx: &mut Context<'_>) {
+    let mut response = ctx.response(request, 500, "Server Internal Error");
+    let delay = ctx.core.random.below(11);
+    response.headers.push(HeaderName::RetryAfter, delay);
+    ctx.respond(request, response);
+}
+
+fn refuse_type(request: &Request, ctx: &mut Context<'_>) {
+    let mut response = ctx.response(request, 415, "Unsupported Media Type");
+    response.headers.push(HeaderName::Accept, "application/sdp");
+    ctx.respond(request, response);
+}
+
+/// 488 with the reason for people (RFC 3261 §20.43, warn-code 399).
+fn refuse_offer(request: &Request, error: &MediaError, ctx: &mut Context<'_>) {
+    let mut response = ctx.response(request, 488, "Not Acceptable Here");
+    let text = format!("399 c2c.invalid {}", quote(&error.to_string()));
+    response.headers.push(HeaderName::Warning, text);
+    ctx.respond(request, response);
+}

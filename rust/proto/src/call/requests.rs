@@ -1,0 +1,75 @@
+//! Requests that arrive in the call's dialog.
+use super::{Call, end};
+use crate::sip::header::HeaderName;
+use crate::sip::{Method, Reason, Request};
+use crate::user_agent::context::Context;
+use crate::user_agent::identity::{ACCEPT, ALLOW};
+
+/// How a request that arrived relates to a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Relation {
+    /// It belongs to the call's dialog.
+    Dialog,
+    /// It belongs to a dialog that was not confirmed.
+    Early,
+    /// It is not the call's.
+    None,
+}
+
+impl Call {
+    /// Whether a request is for this call.
+    pub(crate) fn relation(&self, request: &Request) -> Relation {
+        match &self.dialog {
+            Some(dialog) if dialog.matches_request(request) => Relation::Dialog,
+            None if self.invite.is_early(request) => Relation::Early,
+            _ => Relation::None,
+        }
+    }
+
+    /// Takes a request of the call's dialog.
+    pub(crate) fn handle_request(&mut self, request: Request, ctx: &mut Context<'_>) {
+        if request.method == Method::Ack {
+            return self.handle_ack(&request, ctx);
+        }
+        if self.is_over() && request.method != Method::Bye {
+            return ctx.refuse(&request, 481, "Call/Transaction Does Not Exist");
+        }
+        if let Some(Err(error)) = self.dialog.as_mut().map(|dialog| dialog.handle_request(&request)) {
+            let reason = if error.status() == 500 {
+                "Server Internal Error"
+            } else {
+                "Bad Request"
+            };
+            return ctx.refuse(&request, error.status(), reason);
+        }
+        match request.method {
+            Method::Invite => self.handle_reinvite(&request, ctx),
+            Method::Bye => self.handle_bye(&request, ctx),
+            Method::Info => self.handle_info(request, ctx),
+            Method::Update => self.handle_update(&request, ctx),
+            Method::Options => answer_options(&request, ctx),
+            _ => refuse_method(&request, ctx),
+        }
+    }
+
+    fn handle_bye(&mut self, request: &Request, ctx: &mut Context<'_>) {
+        ctx.refuse(request, 200, "OK");
+        let cause = request.headers.reasons().find_map(|reason: Reason<'_>| reason.cause);
+        self.finish(end::hung_up(cause), ctx);
+    }
+}
+
+/// 200 to OPTIONS, in a dialog or not (RFC 3261 §11.2).
+pub(crate) fn answer_options(request: &Request, ctx: &mut Context<'_>) {
+    let mut response = ctx.response(request, 200, "OK");
+    response.headers.push(HeaderName::Allow, ALLOW);
+    response.headers.push(HeaderName::Accept, ACCEPT);
+    ctx.respond(request, response);
+}
+
+/// 405 with what is allowed (RFC 3261 §8.2.1).
+pub(crate) fn refuse_method(request: &Request, ctx: &mut Context<'_>) {
+    let mut response = ctx.response(request, 405, "Method Not Allowed");
+    response.headers.push(HeaderName::Allow, ALLOW);
+    ctx.respond(request, response);
+}

@@ -1,0 +1,144 @@
+//! UPDATE both ways (RFC 3311): the session timer's refresh, and nothing else yet.
+use std::time::Duration;
+
+use super::session_timer::{self, Due, MIN_INTERVAL};
+use super::state::Phase;
+use super::{Call, end};
+use crate::io::{Event, Originator, Stage};
+use crate::sip::header::HeaderName;
+use crate::sip::{Method, Request, Response, SessionExpires};
+use crate::user_agent::context::Context;
+use crate::user_agent::transactions::{Answer, Owner, Sent};
+
+impl Call {
+    /// Refreshes the session, or ends it when the far side did not.
+    pub(super) fn run_session_timer(&mut self, ctx: &mut Context<'_>) {
+        match self.timer.handle_timeout(ctx.now) {
+            None => {}
+            Some(Due::Refresh) => self.send_refresh(ctx),
+            Some(Due::Expired) => {
+                let hint = "the far side stopped refreshing the session; it is probably gone";
+                self.end_session(408, "Session Timer Expired", end::cause::REQUEST_TIMEOUT, hint, ctx);
+            }
+        }
+    }
+
+    /// Takes what became of our UPDATE.
+    pub(crate) fn handle_update_answer(&mut self, answer: Answer, ctx: &mut Context<'_>) {
+        if self.phase != Phase::Answered {
+            return;
+        }
+        let Some(response) = answer.response else {
+            let hint = "the far side did not answer the session refresh within 32 s; it is probably gone";
+            let cause = end::cause::REQUEST_TIMEOUT;
+            return self.end_session(408, cause, cause, hint, ctx);
+        };
+        match response.status {
+            ..200 => {}
+            200..300 => self.refreshed(&response, ctx),
+            401 | 407 => self.authenticate_update(answer.sent, &response, ctx),
+            408 | 481 => {
+                let (cause, hint) = (end::cause::DIALOG_ERROR, "the far side does not know the call any more");
+                self.end_session(500, cause, cause, hint, ctx);
+            }
+            422 => self.raise_refresh(&response, ctx),
+            // RFC 3261 §14.1: the side that made the Call-ID waits 2.1 to 4 s, in steps of 10 ms
+            491 => {
+                let delay = 2100 + 10 * ctx.core.random.below(191);
+                self.timer.postpone(Duration::from_millis(delay), ctx.now);
+            }
+            status => self.refresh_refused(status, ctx),
+        }
+    }
+
+    /// Takes UPDATE from the far side.
+    pub(super) fn handle_update(&mut self, request: &Request, ctx: &mut Context<'_>) {
+        if !request.body.is_empty() {
+            return ctx.refuse(request, 488, "Not Acceptable Here");
+        }
+        if refuse_interval(request, ctx) {
+            return;
+        }
+        let mut response = ctx.response(request, 200, "OK");
+        response
+            .headers
+            .push(HeaderName::Contact, ctx.signaling.identity.contact());
+        let granted = self.timer.handle_request(asked_interval(request), ctx.now);
+        response.headers.push(HeaderName::SessionExpires, granted);
+        ctx.respond(request, response);
+    }
+
+    /// BYE with a reason, and the end of the answered call.
+    pub(super) fn end_session(&mut self, status: u16, text: &str, cause: &str, hint: &str, ctx: &mut Context<'_>) {
+        let end = end::failure(Originator::Local, cause, Stage::Invite, hint);
+        self.end(end, Some((status, text.to_owned())), ctx);
+    }
+
+    fn send_refresh(&mut self, ctx: &mut Context<'_>) {
+        let (id, via) = (self.id(), ctx.via());
+        let Some(dialog) = &mut self.dialog else { return };
+        let mut update = dialog.request(Method::Update, via);
+        update
+            .headers
+            .push(HeaderName::Contact, ctx.signaling.identity.contact());
+        update.headers.push(HeaderName::SessionExpires, self.timer.refresh());
+        if let Some(minimum) = self.timer.minimum() {
+            update.headers.push(HeaderName::MinSe, minimum);
+        }
+        if !ctx.request(Owner::Update(id), update) {
+            self.timer.postpone(session_timer::RETRY, ctx.now);
+        }
+    }
+
+    fn refreshed(&mut self, response: &Response, ctx: &mut Context<'_>) {
+        if let Some(dialog) = &mut self.dialog {
+            // an unreadable Contact leaves the target as it is
+            let _ = dialog.handle_success(&Method::Update, response);
+        }
+        let answered = response.headers.session_expires().ok().flatten();
+        self.timer.handle_response(answered, ctx.now);
+    }
+
+    fn authenticate_update(&mut self, sent: Sent, response: &Response, ctx: &mut Context<'_>) {
+        if self.authenticate(sent, response, ctx).is_err() {
+            self.refresh_refused(response.status, ctx);
+        }
+    }
+
+    fn raise_refresh(&mut self, response: &Response, ctx: &mut Context<'_>) {
+        let minimum = response.headers.min_se().ok().flatten();
+        if minimum.is_some_and(|minimum| self.timer.raise(minimum)) {
+            self.send_refresh(ctx);
+        } else {
+            self.refresh_refused(response.status, ctx);
+        }
+    }
+
+    /// A far side that wants no refresh gets none; a failing one is tried again.
+    fn refresh_refused(&mut self, status: u16, ctx: &mut Context<'_>) {
+        if matches!(status, 500 | 503 | 504) {
+            return self.timer.postpone(session_timer::RETRY, ctx.now);
+        }
+        let text = format!("the far side refused the session refresh ({status}); the call goes on without");
+        ctx.emit(Event::Warning {
+            stage: Stage::Invite,
+            text,
+        });
+    }
+}
+
+/// Refuses a refresh whose interval is below our minimum with 422 (RFC 4028 §9); whether it did.
+pub(super) fn refuse_interval(request: &Request, ctx: &mut Context<'_>) -> bool {
+    let is_too_small = asked_interval(request).is_some_and(|asked| asked.seconds < MIN_INTERVAL);
+    if is_too_small {
+        let mut response = ctx.response(request, 422, "Session Interval Too Small");
+        response.headers.push(HeaderName::MinSe, MIN_INTERVAL);
+        ctx.respond(request, response);
+    }
+    is_too_small
+}
+
+/// The interval that a refresh asks for; one that cannot be read counts as none.
+pub(super) fn asked_interval(request: &Request) -> Option<SessionExpires> {
+    request.headers.session_expires().ok().flatten()
+}

@@ -1,0 +1,263 @@
+//! Life of the WebSocket: opening with back-off, open, lingering for the last answers, closing.
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::io::{RandomSource, SipSettings};
+
+/// Longest wait between two attempts, seconds.
+const MAX_BACKOFF: u64 = 30;
+/// Shortest wait between two attempts, seconds.
+const MIN_BACKOFF: u64 = 2;
+/// How long a disconnecting client waits for the answers to BYE and un-REGISTER.
+const LINGER: Duration = Duration::from_secs(2);
+/// Most local addresses that a call binds.
+const MAX_ADDRESSES: usize = 8;
+
+/// What the WebSocket is doing.
+#[derive(Debug)]
+enum State {
+    /// Nothing was asked for.
+    Idle,
+    /// An attempt is under way; `failures` came before it.
+    Opening { failures: u32 },
+    /// Waiting for the next attempt.
+    Waiting { failures: u32, until: Instant },
+    /// Messages may be sent.
+    Open { addresses: Vec<IpAddr> },
+    /// Messages may be sent, but only to end things; closed at `until` at the latest.
+    Lingering { until: Instant },
+    /// We closed it; its `Closed` is awaited.
+    Closing,
+}
+
+/// What a [`Connection`] wants done after a timeout or a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Due {
+    /// Start an attempt.
+    Open,
+    /// The linger is over: close.
+    Close,
+}
+
+/// The agent's WebSocket.
+#[derive(Debug)]
+pub(super) struct Connection {
+    state: State,
+    /// A `Connect` that came while the last connection was still closing.
+    next: Option<Box<SipSettings>>,
+}
+
+impl Connection {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Idle,
+            next: None,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether it was opened and may carry messages.
+    pub(super) fn can_send(&self) -> bool {
+        matches!(self.state, State::Open { .. } | State::Lingering { .. })
+    }
+
+    /// Whether new calls may be placed.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        matches!(self.state, State::Opening { .. } | State::Waiting { .. })
+    }
+
+    pub(super) fn is_lingering(&self) -> bool {
+        matches!(self.state, State::Lingering { .. })
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing)
+    }
+
+    /// Local addresses to offer in a call, most wanted first.
+    pub(super) fn addresses(&self) -> &[IpAddr] {
+        match &self.state {
+            State::Open { addresses } => addresses,
+            _ => &[],
+        }
+    }
+
+    /// A first attempt starts.
+    pub(super) fn start(&mut self) {
+        self.state = State::Opening { failures: 0 };
+    }
+
+    /// Keeps the settings of a `Connect` for when the closing connection is closed.
+    pub(super) fn start_after_close(&mut self, settings: Box<SipSettings>) {
+        self.next = Some(settings);
+    }
+
+    /// The settings of a `Connect` that waited for the close.
+    pub(super) fn take_next(&mut self) -> Option<Box<SipSettings>> {
+        self.next.take()
+    }
+
+    /// The attempt succeeded; `false` when none was under way.
+    pub(super) fn opened(&mut self, addresses: Vec<IpAddr>) -> bool {
+        let opening = matches!(self.state, State::Opening { .. });
+        if opening {
+            self.state = State::Open { addresses };
+        }
+        opening
+    }
+
+    /// The attempt failed. Another one follows after the back-off unless the failure is final.
+    pub(super) fn failed(&mut self, is_final: bool, random: &mut dyn RandomSource, now: Instant) {
+        let State::Opening { failures } = self.state else {
+            return;
+        };
+        let failures = failures.saturating_add(1);
+        self.state = if is_final {
+            State::Idle
+        } else {
+            State::Waiting {
+                failures,
+                until: now + backoff(failures, random),
+            }
+        };
+    }
+
+    /// Ends in 2 s at most.
+    pub(super) fn linger(&mut self, now: Instant) {
+        self.state = State::Lingering { until: now + LINGER };
+    }
+
+    /// We closed it.
+    pub(super) fn close(&mut self) {
+        self.state = State::Closing;
+    }
+
+    /// It is gone, or given up.
+    pub(super) fn reset(&mut self) {
+        self.state = State::Idle;
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until, .. } | State::Lingering { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+        match self.state {
+            State::Waiting { failures, until } if until <= now => {
+                self.state = State::Opening { failures };
+                Some(Due::Open)
+            }
+            State::Lingering { until } if until <= now => Some(Due::Close),
+            _ => None,
+        }
+    }
+}
+
+/// JsSIP's back-off: after failure `n` a whole number of seconds drawn from 1..=2^n, clamped to 2..=30.
+fn backoff(failures: u32, random: &mut dyn RandomSource) -> Duration {
+    let bound = 1 << failures.min(16);
+    Duration::from_secs((random.below(bound) + 1).clamp(MIN_BACKOFF, MAX_BACKOFF))
+}
+
+/// The addresses a call binds: the named one, or the one that routes to the server and then the other interfaces;
+/// loopback only when the server is on loopback.
+pub(super) fn local_addresses(
+    named: Option<IpAddr>,
+    local: SocketAddr,
+    remote: SocketAddr,
+    interfaces: &[IpAddr],
+) -> Vec<IpAddr> {
+    if let Some(named) = named {
+        return vec![named];
+    }
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for &address in std::iter::once(&local.ip()).chain(interfaces) {
+        let loopback_ok = !address.is_loopback() || remote.ip().is_loopback();
+        if loopback_ok && is_unicast(address) && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+/// Link-local IPv6 is left out too: it cannot be bound without its zone.
+fn is_unicast(address: IpAddr) -> bool {
+    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    !address.is_unspecified() && !address.is_multicast() && !link_local
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(u64);
+
+    impl RandomSource for Fixed {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for (byte, value) in bytes.iter_mut().zip(self.0.to_le_bytes()) {
+                *byte = value;
+            }
+        }
+    }
+
+    fn seconds(failures: u32, draw: u64) -> u64 {
+        backoff(failures, &mut Fixed(draw)).as_secs()
+    }
+
+    #[test]
+    fn backoff_is_clamped() {
+        assert_eq!(seconds(1, 0), 2);
+        assert_eq!(seconds(3, 7), 8);
+        assert_eq!(seconds(3, 8), 2);
+        assert_eq!(seconds(10, 1023), 30);
+        assert_eq!(seconds(u32::MAX, 65_535), 30);
+    }
+
+    fn addresses(local: &str, remote: &str, interfaces: &[&str]) -> Vec<String> {
+        let interfaces: Vec<IpAddr> = interfaces.iter().map(|text| text.parse().unwrap()).collect();
+        let found = local_addresses(None, local.parse().unwrap(), remote.parse().unwrap(), &interfaces);
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn route_comes_first_and_loopback_only_to_loopback() {
+        let interfaces = ["127.0.0.1", "10.0.0.7", "192.0.2.1", "fe80::1", "::1"];
+        assert_eq!(
+            addresses("192.0.2.1:4000", "198.51.100.1:443", &interfaces),
+            ["192.0.2.1", "10.0.0.7"]
+        );
+        assert_eq!(
+            addresses("127.0.0.1:4000", "127.0.0.1:443", &interfaces),
+            ["127.0.0.1", "10.0.0.7", "192.0.2.1", "::1"]
+        );
+    }
+
+    #[test]
+    fn a_named_address_is_the_only_one() {
+        let (local, remote) = ("10.0.0.7:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap());
+        let named: IpAddr = "192.0.2.9".parse().unwrap();
+        assert_eq!(local_addresses(Some(named), local, remote, &[local.ip()]), [named]);
+    }
+
+    #[test]
+    fn a_final_failure_stops_trying() {
+        let now = crate::test_clock::start();
+        let mut connection = Connection::new();
+        connection.start();
+        connection.failed(false, &mut Fixed(0), now);
+        assert_eq!(connection.poll_timeout(), Some(now + Duration::from_secs(2)));
+        assert_eq!(connection.handle_timeout(now + Duration::from_secs(2)), Some(Due::Open));
+        connection.failed(true, &mut Fixed(0), now);
+        assert!(connection.is_idle());
+    }
+}

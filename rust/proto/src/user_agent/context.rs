@@ -1,0 +1,183 @@
+//! What the parts of a user agent work with: time, randomness, who we are, transactions, and the way out.
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::identity::Identity;
+use super::transactions::{Owner, Sent, Transactions};
+use crate::io::{ClockOrigin, Event, Output, RandomSource};
+use crate::media::dtls::DtlsCertificate;
+use crate::sip::digest::{Attempts, Credentials, DigestError, DigestSession};
+use crate::sip::header::{HeaderName, Headers};
+use crate::sip::identifiers::random_token;
+use crate::sip::{Method, Request, Response};
+
+/// What lives as long as the user agent.
+pub(crate) struct Core {
+    pub(crate) random: Box<dyn RandomSource>,
+    pub(crate) clock: ClockOrigin,
+    pub(crate) certificate: Arc<DtlsCertificate>,
+    /// Drained after each input, and no input makes more than a few dozen.
+    pub(crate) outputs: VecDeque<Output<Event>>,
+}
+
+/// What lives from `Connect` to the end of its connection.
+pub(crate) struct Signaling {
+    pub(crate) identity: Identity,
+    pub(crate) digest: DigestSession,
+    pub(crate) transactions: Transactions,
+}
+
+/// All of it for the length of one input.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) core: &'a mut Core,
+    pub(crate) signaling: &'a mut Signaling,
+}
+
+impl Signaling {
+    pub(crate) fn new(identity: Identity) -> Self {
+        let settings = identity.settings();
+        let credentials = Credentials {
+            username: settings.username.clone(),
+            password: settings.password.clone(),
+        };
+        Self {
+            digest: DigestSession::new(credentials),
+            transactions: Transactions::default(),
+            identity,
+        }
+    }
+}
+
+impl Context<'_> {
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.output(Output::Event(event));
+    }
+
+    pub(crate) fn output(&mut self, output: Output<Event>) {
+        self.core.outputs.push_back(output);
+    }
+
+    /// A value for the Via of a new request.
+    pub(crate) fn via(&mut self) -> String {
+        self.signaling.identity.via(self.core.random.as_mut())
+    }
+
+    /// A Call-ID or tag that nobody guesses.
+    pub(crate) fn token(&mut self) -> String {
+        random_token(self.core.random.as_mut())
+    }
+
+    /// Closes a request's header and sends it in a transaction; `false` when too many are under way.
+    pub(crate) fn request(&mut self, owner: Owner, mut request: Request) -> bool {
+        self.signaling.identity.close(&mut request);
+        self.start(Sent {
+            owner,
+            request,
+            attempts: Attempts::default(),
+        })
+    }
+
+    /// Closes a request's header and sends it as it is, without a transaction: an ACK.
+    pub(crate) fn send_ack(&mut self, mut ack: Request) -> Vec<u8> {
+        self.signaling.identity.close(&mut ack);
+        let bytes = ack.to_bytes();
+        self.output(Output::Send(bytes.clone()));
+        bytes
+    }
+
+    /// The CANCEL of an INVITE, which is complete.
+    pub(crate) fn send_cancel(&mut self, owner: Owner, request: Request) {
+        self.start(Sent {
+            owner,
+            request,
+            attempts: Attempts::default(),
+        });
+    }
+
+    /// Sends a request again with an answer to the challenge in its response (RFC 3261 §22.2), with this CSeq number.
+    pub(crate) fn answer_challenge(
+        &mut self,
+        mut sent: Sent,
+        challenged: &Response,
+        cseq: u32,
+    ) -> Result<(), DigestError> {
+        let digest = &mut self.signaling.digest;
+        if self.signaling.identity.settings().username.is_empty() {
+            return Err(DigestError::Unusable);
+        }
+        digest.handle_challenge(&mut sent.attempts, challenged)?;
+        let asked = (&sent.request.method, sent.request.uri.as_str());
+        let authorization = digest.authorization(&mut sent.attempts, asked, self.core.random.as_mut());
+        self.repeat(sent, cseq, authorization.as_ref());
+        Ok(())
+    }
+
+    /// Sends a request again with a new branch, this CSeq number and perhaps credentials right behind it.
+    pub(crate) fn repeat(&mut self, mut sent: Sent, cseq: u32, authorization: Option<&(HeaderName<'static>, String)>) {
+        let (via, method) = (self.via(), sent.request.method.clone());
+        sent.request.headers = repeated(&sent.request.headers, &via, (cseq, &method), authorization);
+        self.start(sent);
+    }
+
+    /// A response to a request, with what JsSIP puts into every one.
+    pub(crate) fn response(&mut self, request: &Request, status: u16, reason: &str) -> Response {
+        let tag = self.token();
+        Response::new(request, status, reason, Some(&tag))
+    }
+
+    /// Ends a response's header and sends it.
+    pub(crate) fn respond(&mut self, request: &Request, response: Response) -> Vec<u8> {
+        let bytes = self.prepare(request, response);
+        self.output(Output::Send(bytes.clone()));
+        bytes
+    }
+
+    /// Answers a request with a status and nothing else.
+    pub(crate) fn refuse(&mut self, request: &Request, status: u16, reason: &str) {
+        let response = self.response(request, status, reason);
+        self.respond(request, response);
+    }
+
+    fn prepare(&mut self, request: &Request, mut response: Response) -> Vec<u8> {
+        let supported = self.signaling.identity.supported(&request.method);
+        response.headers.push(HeaderName::Supported, supported);
+        if !response.body.is_empty() {
+            // the only body that we answer with
+            response.headers.push(HeaderName::ContentType, "application/sdp");
+        }
+        self.signaling.transactions.respond(request, &response, self.now)
+    }
+
+    fn start(&mut self, sent: Sent) -> bool {
+        let bytes = self.signaling.transactions.start(sent, self.now);
+        let started = bytes.is_some();
+        self.core.outputs.extend(bytes.map(Output::Send));
+        started
+    }
+}
+
+/// The same header fields with another Via and CSeq, and with these credentials instead of such that were there.
+fn repeated(
+    headers: &Headers,
+    via: &str,
+    cseq: (u32, &Method),
+    authorization: Option<&(HeaderName<'static>, String)>,
+) -> Headers {
+    let mut repeated = Headers::new();
+    for (name, value) in headers.iter() {
+        match name {
+            HeaderName::Via => repeated.push(name, via),
+            HeaderName::CSeq => {
+                repeated.push(name, format_args!("{} {}", cseq.0, cseq.1));
+                if let Some((name, value)) = authorization {
+                    repeated.push(*name, value);
+                }
+            }
+            _ if authorization.is_some_and(|(replaced, _)| *replaced == name) => {}
+            _ => repeated.push(name, value),
+        }
+    }
+    repeated
+}

@@ -1,0 +1,140 @@
+//! Messages that arrive: told apart, matched, and answered when they are nobody's (SDK facts section 6).
+use std::time::Instant;
+
+use super::context::Context;
+use super::transactions::{Answer, Owner, Received};
+use super::{SessionParts, UserAgent};
+use crate::call::requests::{Relation, answer_options, refuse_method};
+use crate::io::{CallId, Output};
+use crate::sip::header::HeaderName;
+use crate::sip::{Message, Method, ParseError, Request, Response};
+
+/// Keep-alive of the server, and the answer to it (RFC 5626 §4.4.1).
+const PING: &[u8] = b"\r\n\r\n";
+const PONG: &[u8] = b"\r\n";
+
+impl UserAgent {
+    /// Takes one WebSocket message.
+    pub(super) fn handle_message(&mut self, bytes: &[u8], now: Instant) {
+        if !self.connection.can_send() {
+            return;
+        }
+        if bytes == PING {
+            return self.core.outputs.push_back(Output::Send(PONG.to_vec()));
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        match Message::parse(bytes) {
+            Ok(Message::Request(request)) => self.handle_request(request, now),
+            Ok(Message::Response(response)) => self.handle_response(response, now),
+            Err(error) => self.refuse_malformed(error, now),
+        }
+    }
+
+    /// Takes what became of a request of ours to whoever sent it.
+    pub(super) fn handle_answer(&mut self, answer: Answer, now: Instant) {
+        let Some((session, mut ctx)) = self.session(now) else {
+            return;
+        };
+        let owner = answer.sent.owner;
+        let id = match owner {
+            Owner::Registration => return session.registration.handle_answer(answer, &mut ctx),
+            Owner::Nobody(_) => return,
+            Owner::Invite(id) | Owner::Bye(id) | Owner::Info(id, _) | Owner::Update(id) => id,
+        };
+        let Some(call) = session.calls.get_mut(&id) else { return };
+        match owner {
+            Owner::Bye(_) => call.handle_bye_answer(answer, &mut ctx),
+            Owner::Info(_, request) => call.handle_info_answer(request, answer, &mut ctx),
+            Owner::Update(_) => call.handle_update_answer(answer, &mut ctx),
+            _ => call.handle_invite_answer(answer, &mut ctx),
+        }
+    }
+
+    fn handle_response(&mut self, response: Response, now: Instant) {
+        let Some((_, ctx)) = self.session(now) else { return };
+        let (answer, ack) = ctx.signaling.transactions.handle_response(response, now);
+        ctx.core.outputs.extend(ack.map(Output::Send));
+        if let Some(answer) = answer {
+            self.handle_answer(answer, now);
+        }
+    }
+
+    fn handle_request(&mut self, request: Request, now: Instant) {
+        let Some((session, mut ctx)) = self.session(now) else {
+            return;
+        };
+        match ctx.signaling.transactions.handle_request(request) {
+            Received::Absorbed => {}
+            Received::Send(bytes) => ctx.output(Output::Send(bytes)),
+            Received::New(request) => session.dispatch(request, &mut ctx),
+        }
+    }
+
+    fn refuse_malformed(&mut self, error: ParseError, now: Instant) {
+        self.malformed = self.malformed.saturating_add(1);
+        tracing::debug!(kind = %error.kind, "SIP message refused");
+        let Some((_, mut ctx)) = self.session(now) else { return };
+        if let Some(mut response) = error.response {
+            let tag = ctx.token();
+            let untagged = response.headers.to().is_ok_and(|to| to.tag().is_none());
+            if let Some(to) = response.headers.get(HeaderName::To).filter(|_| untagged) {
+                let tagged = format!("{to};tag={tag}");
+                response.headers.set(HeaderName::To, tagged);
+            }
+            ctx.output(Output::Send(response.to_bytes()));
+        }
+    }
+}
+
+impl SessionParts<'_> {
+    /// Gives a request to the call whose dialog it belongs to, or answers it.
+    fn dispatch(self, request: Request, ctx: &mut Context<'_>) {
+        let mut related = self.calls.iter().map(|(id, call)| (*id, call.relation(&request)));
+        match related.find(|(_, relation)| *relation != Relation::None) {
+            Some((id, Relation::Dialog)) => self.dispatch_to(id, request, ctx),
+            Some(_) if request.method != Method::Ack => ctx.refuse(&request, 403, "Wrong Status"),
+            Some(_) => {}
+            None => answer_stranger(&request, ctx),
+        }
+    }
+
+    fn dispatch_to(self, id: CallId, request: Request, ctx: &mut Context<'_>) {
+        if request.method == Method::Cancel {
+            return answer_cancel(&request, ctx);
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.handle_request(request, ctx);
+        }
+    }
+}
+
+/// Answers a request that belongs to no dialog of ours.
+fn answer_stranger(request: &Request, ctx: &mut Context<'_>) {
+    let uri = request.uri.as_ref();
+    let is_tagged = request.headers.to().is_ok_and(|to| to.tag().is_some());
+    match &request.method {
+        Method::Ack => {}
+        Method::Cancel => answer_cancel(request, ctx),
+        _ if uri.scheme() != "sip" => ctx.refuse(request, 416, "Unsupported URI Scheme"),
+        _ if is_tagged => ctx.refuse(request, 481, "Call/Transaction Does Not Exist"),
+        _ if !ctx.signaling.identity.is_addressed_by(uri) => ctx.refuse(request, 404, "Not Found"),
+        Method::Options => answer_options(request, ctx),
+        // calls to us are opt-in, and there is no way yet to opt in
+        Method::Invite => ctx.refuse(request, 403, "Forbidden"),
+        Method::Bye | Method::Info | Method::Update | Method::Prack => {
+            ctx.refuse(request, 481, "Call/Transaction Does Not Exist");
+        }
+        _ => refuse_method(request, ctx),
+    }
+}
+
+/// A CANCEL always comes too late, as INVITEs are answered at once (RFC 3261 §9.2).
+fn answer_cancel(request: &Request, ctx: &mut Context<'_>) {
+    if ctx.signaling.transactions.knows_cancelled(request) {
+        ctx.refuse(request, 200, "OK");
+    } else {
+        ctx.refuse(request, 481, "Call/Transaction Does Not Exist");
+    }
+}

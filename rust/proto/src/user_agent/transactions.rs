@@ -1,0 +1,256 @@
+//! The transactions that are under way on one connection.
+use std::time::Instant;
+
+use crate::io::CallId;
+use crate::sip::digest::Attempts;
+use crate::sip::transaction::{
+    ClientTransaction, Expiry, InviteClientTransaction, InviteResponse, InviteServerTransaction, ResponseClass,
+    Retransmission, TransactionKey,
+};
+use crate::sip::{Method, Reason, Request, Response};
+
+/// Most client transactions at once; a request beyond fails.
+const MAX_CLIENTS: usize = 96;
+/// Most INVITEs being answered at once; one beyond is answered without a transaction (RFC 3261 §8.2.7).
+const MAX_SERVERS: usize = 32;
+
+/// Whose request it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    Registration,
+    Invite(CallId),
+    /// CANCEL, and a BYE whose answer changes nothing.
+    Nobody(CallId),
+    Bye(CallId),
+    Info(CallId, u64),
+    Update(CallId),
+}
+
+/// A request of ours with what has been tried to authenticate it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) owner: Owner,
+    pub(crate) request: Request,
+    pub(crate) attempts: Attempts,
+}
+
+/// What became of a request of ours.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) sent: Sent,
+    /// `None` when nobody answered in time.
+    pub(crate) response: Option<Response>,
+}
+
+/// What a request that arrived means to the transactions.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Received {
+    /// Nobody's yet.
+    New(Request),
+    /// Nothing to do.
+    Absorbed,
+    /// The same bytes again.
+    Send(Vec<u8>),
+}
+
+enum Machine {
+    Invite(InviteClientTransaction),
+    Other(ClientTransaction),
+}
+
+struct Client {
+    key: TransactionKey,
+    sent: Sent,
+    machine: Machine,
+    /// Whether the final response came (an accepted INVITE stays for further ones).
+    is_answered: bool,
+}
+
+struct Server {
+    key: TransactionKey,
+    machine: InviteServerTransaction,
+}
+
+/// All transactions of one connection; few enough to be searched one by one, in the order in which they began.
+#[derive(Default)]
+pub(crate) struct Transactions {
+    clients: Vec<Client>,
+    servers: Vec<Server>,
+}
+
+impl Transactions {
+    /// Starts one for a request of ours and gives its bytes; `None` when there are too many.
+    pub(crate) fn start(&mut self, sent: Sent, now: Instant) -> Option<Vec<u8>> {
+        if self.clients.len() >= MAX_CLIENTS {
+            return None;
+        }
+        let bytes = sent.request.to_bytes();
+        let machine = if sent.request.method == Method::Invite {
+            Machine::Invite(InviteClientTransaction::new(sent.request.clone(), now))
+        } else {
+            Machine::Other(ClientTransaction::new(now))
+        };
+        self.clients.push(Client {
+            key: TransactionKey::of_sent(&sent.request),
+            sent,
+            machine,
+            is_answered: false,
+        });
+        Some(bytes)
+    }
+
+    /// Takes a response: what it says to the owner of its request, and an ACK to be sent.
+    pub(crate) fn handle_response(&mut self, response: Response, now: Instant) -> (Option<Answer>, Option<Vec<u8>>) {
+        let key = TransactionKey::of_response(&response);
+        let Some(client) = self.clients.iter_mut().find(|client| Some(&client.key) == key.as_ref()) else {
+            return (None, None);
+        };
+        client.is_answered |= !response.is_provisional();
+        let (is_for_owner, ack) = client.machine.handle_response(&response, now);
+        let sent = is_for_owner.then(|| client.sent.clone());
+        self.clients.retain(|client| !client.machine.is_terminated());
+        let answer = sent.map(|sent| Answer {
+            sent,
+            response: Some(response),
+        });
+        (answer, ack)
+    }
+
+    /// The CANCEL of a call's INVITE, once there was a provisional response and before the final one.
+    pub(crate) fn cancel(&mut self, call: CallId, reason: Option<&Reason<'_>>, now: Instant) -> Option<Request> {
+        let mut clients = self.clients.iter_mut();
+        clients.find_map(|client| match &mut client.machine {
+            Machine::Invite(invite) if client.sent.owner == Owner::Invite(call) => invite.cancel(reason, now),
+            _ => None,
+        })
+    }
+
+    /// Takes a request: whether it belongs to an INVITE that is being answered.
+    pub(crate) fn handle_request(&mut self, request: Request) -> Received {
+        let key = TransactionKey::of_received(&request);
+        let Some(server) = self.servers.iter_mut().find(|server| server.key == key) else {
+            return Received::New(request);
+        };
+        let meaning = server.machine.handle_request(&request);
+        self.servers.retain(|server| !server.machine.is_terminated());
+        match meaning {
+            Retransmission::Send(bytes) => Received::Send(bytes),
+            Retransmission::AckForUser => Received::New(request),
+            Retransmission::Absorbed | Retransmission::Acknowledged => Received::Absorbed,
+        }
+    }
+
+    /// Whether the INVITE that a CANCEL names is known.
+    pub(crate) fn knows_cancelled(&self, cancel: &Request) -> bool {
+        let key = TransactionKey::cancelled_by(cancel);
+        self.servers.iter().any(|server| server.key == key)
+    }
+
+    /// The bytes of the final response to a request; starts a transaction where one is needed to wait for an ACK.
+    pub(crate) fn respond(&mut self, request: &Request, response: &Response, now: Instant) -> Vec<u8> {
+        if request.method != Method::Invite || self.servers.len() >= MAX_SERVERS {
+            return response.to_bytes();
+        }
+        let mut machine = InviteServerTransaction::new(request.clone());
+        let bytes = machine.respond(response, now);
+        self.servers.push(Server {
+            key: TransactionKey::of_received(request),
+            machine,
+        });
+        bytes.unwrap_or_else(|| response.to_bytes())
+    }
+
+    /// Whether a call has a request under way.
+    pub(crate) fn is_busy(&self, call: CallId) -> bool {
+        self.clients.iter().any(|client| client.sent.owner.call() == Some(call))
+    }
+
+    /// Whether every request of ours has its final response.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.clients.iter().all(|client| client.is_answered)
+    }
+
+    /// How many INFO requests of a call wait for their answers.
+    pub(crate) fn infos(&self, call: CallId) -> usize {
+        let is_info = |client: &&Client| matches!(client.sent.owner, Owner::Info(id, _) if id == call);
+        self.clients.iter().filter(is_info).count()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let clients = self.clients.iter().filter_map(|client| client.machine.poll_timeout());
+        let servers = self.servers.iter().filter_map(|server| server.machine.poll_timeout());
+        clients.chain(servers).min()
+    }
+
+    /// Ends what is due; gives the requests that nobody answered.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Answer> {
+        for server in &mut self.servers {
+            // an unacknowledged refusal is nobody's trouble
+            server.machine.handle_timeout(now);
+        }
+        self.servers.retain(|server| !server.machine.is_terminated());
+        let mut unanswered = Vec::new();
+        for client in &mut self.clients {
+            if client.machine.handle_timeout(now) == Expiry::TimedOut {
+                unanswered.push(Answer {
+                    sent: client.sent.clone(),
+                    response: None,
+                });
+            }
+        }
+        self.clients.retain(|client| !client.machine.is_terminated());
+        unanswered
+    }
+
+    /// The transport is gone, and everything with it; the owners are told by whoever knows why.
+    pub(crate) fn clear(&mut self) {
+        self.clients.clear();
+        self.servers.clear();
+    }
+}
+
+impl Owner {
+    fn call(self) -> Option<CallId> {
+        match self {
+            Self::Registration => None,
+            Self::Invite(call) | Self::Nobody(call) | Self::Bye(call) | Self::Info(call, _) | Self::Update(call) => {
+                Some(call)
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// Whether the response is for the owner, and an ACK to be sent.
+    fn handle_response(&mut self, response: &Response, now: Instant) -> (bool, Option<Vec<u8>>) {
+        match self {
+            Self::Invite(invite) => match invite.handle_response(response, now) {
+                InviteResponse::Absorbed => (false, None),
+                InviteResponse::Provisional | InviteResponse::Success => (true, None),
+                InviteResponse::Rejected(ack) => (true, Some(ack.to_bytes())),
+            },
+            Self::Other(other) => (other.handle_response(response) == ResponseClass::Final, None),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Expiry {
+        match self {
+            Self::Invite(invite) => invite.handle_timeout(now),
+            Self::Other(other) => other.handle_timeout(now),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Invite(invite) => invite.poll_timeout(),
+            Self::Other(other) => other.poll_timeout(),
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        match self {
+            Self::Invite(invite) => invite.is_terminated(),
+            Self::Other(other) => other.is_terminated(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The WebSocket's coming and going, and what it means to registration and calls.
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::UserAgent;
+use super::connection::{Due, local_addresses};
+use super::identity::Identity;
+use super::{Session, context};
+use crate::io::{Event, Output, SipSettings, TransportFailure, TransportStep};
+use crate::registration::Registration;
+
+/// Close code of an orderly end (RFC 6455 §7.4.1).
+const NORMAL_CLOSURE: u16 = 1000;
+
+impl UserAgent {
+    /// Opens the WebSocket, at once or when the last one is closed. A second `Connect` on a connection changes nothing.
+    pub(super) fn connect(&mut self, settings: Box<SipSettings>, now: Instant) {
+        if self.connection.is_lingering() {
+            self.close_websocket(now);
+        }
+        if self.connection.is_closing() {
+            self.connection.start_after_close(settings);
+        } else if self.connection.is_idle() {
+            self.start_session(settings, now);
+        }
+    }
+
+    /// Ends calls and registration; the WebSocket is closed when their answers are in, or after 2 s.
+    pub(super) fn disconnect(&mut self, now: Instant) {
+        self.connection.take_next();
+        if self.connection.is_opening() {
+            self.core.outputs.push_back(Output::CloseWebSocket(NORMAL_CLOSURE));
+            self.connection.close();
+            return;
+        }
+        if !self.connection.is_open() {
+            return;
+        }
+        self.connection.linger(now);
+        if let Some((session, mut ctx)) = self.session(now) {
+            for call in session.calls.values_mut() {
+                call.hang_up(None, &mut ctx);
+            }
+            session.registration.leave(&mut ctx);
+        }
+    }
+
+    /// The WebSocket is open.
+    pub(super) fn opened(&mut self, local: SocketAddr, remote: SocketAddr, interfaces: &[IpAddr], now: Instant) {
+        let Some(session) = &self.session else { return };
+        let settings = session.signaling.identity.settings();
+        let is_registering = settings.register;
+        let addresses = local_addresses(settings.local_address, local, remote, interfaces);
+        if !self.connection.opened(addresses) {
+            return;
+        }
+        self.emit(Event::Connected);
+        if let (true, Some((session, mut ctx))) = (is_registering, self.session(now)) {
+            session.registration.register(&mut ctx);
+        }
+    }
+
+    /// An attempt failed. The next one follows after the back-off, unless this failure is final.
+    pub(super) fn open_failed(&mut self, failure: TransportFailure, now: Instant) {
+        if self.connection.is_closing() {
+            return self.ended(None, None, now);
+        }
+        if !self.connection.is_opening() {
+            return;
+        }
+        self.connection.failed(failure.is_final, self.core.random.as_mut(), now);
+        self.emit(Event::ConnectFailed(failure));
+        if self.connection.is_idle() {
+            self.session = None;
+        }
+    }
+
+    /// The WebSocket is closed, by us or not.
+    pub(super) fn closed(&mut self, code: Option<u16>, reason: String, now: Instant) {
+        if self.connection.is_closing() {
+            self.ended(None, None, now);
+        } else if self.connection.can_send() {
+            self.lose_calls(&describe(code, &reason), now);
+            self.ended(code, Some(reason), now);
+        } else if self.connection.is_opening() {
+            // closed instead of opened: an attempt that failed
+            let cause = describe(code, &reason);
+            self.open_failed(failure(TransportStep::Upgrade, cause, false), now);
+        }
+    }
+
+    /// Opens the WebSocket again after the back-off, or closes it after the linger.
+    pub(super) fn run_connection(&mut self, now: Instant) {
+        match self.connection.handle_timeout(now) {
+            None => {}
+            Some(Due::Open) => self.open_websocket(),
+            Some(Due::Close) => self.close_websocket(now),
+        }
+    }
+
+    /// Forgets calls that are over in every respect, and closes a lingering connection that waits for nothing.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        let transactions = &session.signaling.transactions;
+        session
+            .calls
+            .retain(|id, call| !call.is_over() || transactions.is_busy(*id));
+        if self.connection.is_lingering() && transactions.is_quiet() {
+            self.close_websocket(now);
+        }
+    }
+
+    fn start_session(&mut self, settings: Box<SipSettings>, now: Instant) {
+        let expires = settings.register_expires;
+        match Identity::new(settings, &self.instance, self.core.random.as_mut()) {
+            Ok(identity) => {
+                let mut signaling = context::Signaling::new(identity);
+                let mut ctx = context::Context {
+                    now,
+                    core: &mut self.core,
+                    signaling: &mut signaling,
+                };
+                let registration = Registration::new(expires, &mut ctx);
+                self.session = Some(Session {
+                    signaling,
+                    registration,
+                    calls: std::collections::BTreeMap::new(),
+                });
+                self.connection.start();
+                self.open_websocket();
+            }
+            Err(error) => {
+                let failure = failure(TransportStep::Resolve, error.to_string(), true);
+                self.emit(Event::ConnectFailed(failure));
+            }
+        }
+    }
+
+    fn open_websocket(&mut self) {
+        let Some(session) = &self.session else { return };
+        let uri = session.signaling.identity.settings().websocket_uri.clone();
+        self.emit(Event::Connecting);
+        self.core.outputs.push_back(Output::OpenWebSocket(uri));
+    }
+
+    /// What was not answered by now never will be.
+    fn close_websocket(&mut self, now: Instant) {
+        if let Some((session, mut ctx)) = self.session(now) {
+            session.registration.forget(&mut ctx);
+        }
+        self.core.outputs.push_back(Output::CloseWebSocket(NORMAL_CLOSURE));
+        self.connection.close();
+    }
+
+    fn lose_calls(&mut self, reason: &str, now: Instant) {
+        if let Some((session, mut ctx)) = self.session(now) {
+            for call in session.calls.values_mut() {
+                call.handle_connection_lost(reason, &mut ctx);
+            }
+            session.registration.handle_connection_lost(&mut ctx);
+            ctx.signaling.transactions.clear();
+        }
+    }
+
+    /// The last of a connection; a `Connect` that waited for it goes on.
+    fn ended(&mut self, code: Option<u16>, reason: Option<String>, now: Instant) {
+        self.emit(Event::Disconnected { code, reason });
+        if let Some((session, mut ctx)) = self.session(now) {
+            session.registration.forget(&mut ctx);
+        }
+        self.session = None;
+        self.connection.reset();
+        if let Some(settings) = self.connection.take_next() {
+            self.start_session(settings, now);
+        }
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.core.outputs.push_back(Output::Event(event));
+    }
+}
+
+fn failure(step: TransportStep, cause: String, is_final: bool) -> TransportFailure {
+    TransportFailure {
+        step,
+        cause,
+        http_status: None,
+        is_final,
+    }
+}
+
+fn describe(code: Option<u16>, reason: &str) -> String {
+    match code {
+        Some(code) => format!("closed with code {code}: {reason}"),
+        None => reason.to_owned(),
+    }
+}
