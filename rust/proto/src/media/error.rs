@@ -65,3 +65,9 @@ impl MediaError {
         }
     }
 }
+
+impl From<super::codec::CodecError> for MediaError {
+    fn from(error: super::codec::CodecError) -> Self {
+        Self::Codec(error.to_string())
+    }
+}

@@ -2,15 +2,27 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use self::identity::Identity;
+use self::negotiation::{Agreement, LocalTransport, Negotiation};
 use super::clip::Clip;
 use super::codec::Codec;
-use super::description::Direction;
-use super::dtls::DtlsCertificate;
+use super::description::{self, Direction, RemoteDescription, TelephoneEvent};
+use super::dtls::{DtlsCertificate, DtlsRole, DtlsVersions};
 use super::error::MediaError;
-use super::stats::CallStats;
+use super::ice::IceCredentials;
+use super::receiver::{AudioReceiver, IncomingRtp};
+use super::reports::{Reports, RtcpNews};
+use super::rtp::{FIXED_HEADER, RtpHeader};
+use super::sender::AudioSender;
+use super::stats::{CallStats, SetupTimes};
+use super::timing_random::TimingRandom;
+use super::transport::{Incoming, MediaTransport, TransportEvent};
 use crate::io::{AudioPort, ClockOrigin, Datagram, RandomSource, Transmit};
+
+mod identity;
+mod negotiation;
 
 /// What a call's media is made with.
 #[derive(Clone, Debug)]
@@ -23,6 +35,24 @@ pub struct MediaConfig {
     pub started: Instant,
     /// What to offer or accept, most wanted first.
     pub codecs: Vec<Codec>,
+    /// Our side of DTLS when an offer leaves the choice to us.
+    pub answer_role: DtlsRole,
+    /// DTLS versions to negotiate.
+    pub dtls_versions: DtlsVersions,
+}
+
+impl MediaConfig {
+    /// All codecs, DTLS 1.2 and 1.3, DTLS client when answering.
+    pub fn new(certificate: Arc<DtlsCertificate>, clock: ClockOrigin, started: Instant) -> Self {
+        Self {
+            certificate,
+            clock,
+            started,
+            codecs: Codec::ALL.to_vec(),
+            answer_role: DtlsRole::Client,
+            dtls_versions: DtlsVersions::Auto,
+        }
+    }
 }
 
 /// What a call's media tells its owner.
@@ -47,68 +77,133 @@ pub enum MediaEvent {
 
 /// Media of one call: SDP, ICE, DTLS-SRTP, RTP and RTCP, sender and receiver.
 pub struct MediaSession {
-    config: MediaConfig,
+    certificate: Arc<DtlsCertificate>,
+    started: Instant,
+    negotiation: Negotiation,
+    transport: MediaTransport,
+    sender: AudioSender,
+    receiver: AudioReceiver,
+    reports: Reports,
+    timing: TimingRandom,
+    playing: Option<u64>,
+    setup: SetupTimes,
+    /// Authentic packets that make no sense: our own SSRC, a payload type of nobody's, malformed RTCP.
+    senseless: u64,
+    is_over: bool,
     events: VecDeque<MediaEvent>,
 }
 
 impl MediaSession {
     /// Draws credentials, SSRC and RTP offsets. Errors: [`MediaError::Internal`] or [`MediaError::Codec`].
     pub fn new(config: MediaConfig, random: &mut dyn RandomSource, now: Instant) -> Result<Self, MediaError> {
-        let _ = (random, now);
+        let identity = Identity::generate(random);
+        let credentials = IceCredentials::generate(random);
+        let mut timing = TimingRandom::new(random);
+        let spread = Box::new(TimingRandom::new(&mut timing));
+        let first = config
+            .codecs
+            .first()
+            .copied()
+            .ok_or(MediaError::WrongState("no codec in MediaConfig"))?;
+        let sender = AudioSender::new(
+            first,
+            first.default_payload_type(),
+            identity.ssrc,
+            identity.first_sequence,
+            identity.first_timestamp,
+        )?;
+        let reports = Reports::new(identity.ssrc, identity.cname.clone(), config.clock, &mut timing, now);
+        let certificate = Arc::clone(&config.certificate);
+        let transport = MediaTransport::new(config.certificate, config.dtls_versions, credentials, spread, now)?;
         Ok(Self {
-            config,
+            certificate,
+            started: config.started,
+            negotiation: Negotiation::new(identity, config.codecs, config.answer_role),
+            transport,
+            sender,
+            receiver: AudioReceiver::new(&[]),
+            reports,
+            timing,
+            playing: None,
+            setup: SetupTimes::default(),
+            senseless: 0,
+            is_over: false,
             events: VecDeque::new(),
         })
     }
 
     /// Takes the bound UDP sockets as host candidates, most wanted first.
-    pub fn set_sockets(&mut self, sockets: &[SocketAddr], now: Instant) {
-        let _ = (sockets, now);
+    pub fn set_sockets(&mut self, sockets: &[SocketAddr], _now: Instant) {
+        self.transport.set_sockets(sockets);
     }
 
-    /// The SDP to send in an INVITE; we are controlling, `a=setup:actpass`.
-    pub fn create_offer(&mut self, now: Instant) -> Result<String, MediaError> {
-        let _ = now;
-        Err(MediaError::WrongState("not built yet"))
+    /// The SDP to send in an INVITE; we are controlling, `a=setup:actpass`. Asked again it is the same.
+    pub fn create_offer(&mut self, _now: Instant) -> Result<String, MediaError> {
+        let transport = self.local_transport()?;
+        self.negotiation.offer(transport)
     }
 
     /// Applies the far side's answer, from 18x or 2xx; the same one again changes nothing.
     pub fn handle_answer(&mut self, sdp: &[u8], now: Instant) -> Result<(), MediaError> {
-        let _ = (sdp, now);
-        Err(MediaError::WrongState("not built yet"))
+        let remote = description::read(sdp)?;
+        if let Some(agreement) = self.negotiation.take_answer(remote.clone())? {
+            self.establish(remote, agreement, now)?;
+        }
+        Ok(())
     }
 
     /// Answers an offer. The first one sets the call up; a later one that changes nothing gets the answer again,
     /// any other [`MediaError::OfferNotAcceptable`].
     pub fn handle_offer(&mut self, sdp: &[u8], now: Instant) -> Result<String, MediaError> {
-        let _ = (sdp, now);
-        Err(MediaError::WrongState("not built yet"))
+        let remote = description::read(sdp)?;
+        if self.negotiation.agreement().is_some() {
+            return self.negotiation.answer_again(&remote);
+        }
+        let transport = self.local_transport()?;
+        let (answer, agreement) = self.negotiation.answer(&remote, transport)?;
+        self.establish(remote, agreement, now)?;
+        Ok(answer)
     }
 
-    /// A new offer in an established call with this direction (`o=` version one higher); its answer goes to `handle_answer`.
-    pub fn reoffer(&mut self, direction: Direction, now: Instant) -> Result<String, MediaError> {
-        let _ = (direction, now);
-        Err(MediaError::WrongState("not built yet"))
+    /// A new offer in an established call with this direction (`o=` version one higher); its answer goes to
+    /// `handle_answer`.
+    pub fn reoffer(&mut self, direction: Direction, _now: Instant) -> Result<String, MediaError> {
+        self.negotiation.reoffer(direction)
     }
 
     /// Takes a datagram from one of the sockets.
     pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
-        let _ = (datagram, now);
+        match self.transport.handle_datagram(datagram, now) {
+            Some(Incoming::Rtp(header, packet)) => self.handle_rtp(&header, &packet, now),
+            Some(Incoming::Rtcp(packet)) => self.handle_rtcp(&packet, now),
+            None => {}
+        }
+        self.follow_transport(now);
     }
 
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.transport.handle_timeout(now);
+        self.follow_transport(now);
+        if self.transport.is_connected() && now >= self.reports.poll_timeout() {
+            let due = self
+                .reports
+                .handle_timeout(&self.sender, &mut self.receiver, &mut self.timing, now);
+            if let Some(packet) = due {
+                self.transport.send_rtcp(&packet);
+            }
+        }
     }
 
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let report = self.transport.is_connected().then(|| self.reports.poll_timeout());
+        [self.transport.poll_timeout(), report].into_iter().flatten().min()
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        None
+        self.transport.poll_transmit()
     }
 
     /// The next event.
@@ -116,35 +211,187 @@ impl MediaSession {
         self.events.pop_front()
     }
 
-    /// Sends and plays 20 ms.
+    /// Sends and plays 20 ms. Before the keys are in nothing is taken from clip and writer.
     pub fn tick(&mut self, audio: &mut dyn AudioPort, now: Instant) {
-        let _ = (audio, now);
+        if self.transport.is_connected() {
+            self.send_frame(audio, now);
+            self.follow_play();
+        }
+        self.receiver.tick(audio, now);
     }
 
     /// Starts a clip; `false` when another one plays.
     pub fn play(&mut self, play: u64, clip: Arc<Clip>) -> bool {
-        let _ = (play, clip);
-        false
+        let is_accepted = !self.is_over && self.sender.play(play, clip);
+        if is_accepted {
+            self.playing = Some(play);
+        }
+        is_accepted
     }
 
     /// Stops a clip; its `PlayEnded` follows.
     pub fn stop_playing(&mut self, play: u64) {
-        let _ = play;
+        self.sender.stop_playing(play);
+        self.follow_play();
     }
 
     /// Sends silence instead of sound, or sound again.
     pub fn set_muted(&mut self, muted: bool) {
-        let _ = muted;
+        self.sender.set_muted(muted);
+    }
+
+    /// Payload type and clock rate for DTMF towards the far side (RFC 4733), if it takes any.
+    pub fn telephone_event(&self) -> Option<TelephoneEvent> {
+        self.negotiation
+            .agreement()
+            .and_then(|agreement| agreement.telephone_event)
     }
 
     /// The call's numbers; `setup.invite_sent`, `ringing` and `answered` are the SIP side's.
-    pub fn stats(&self, now: Instant) -> CallStats {
-        let _ = (now, &self.config);
-        CallStats::default()
+    pub fn stats(&self, _now: Instant) -> CallStats {
+        let mut stats = CallStats {
+            setup: self.setup,
+            ..CallStats::default()
+        };
+        self.sender.fill_stats(&mut stats);
+        self.receiver.fill_stats(&mut stats);
+        if self.negotiation.agreement().is_none() {
+            stats.codec.clear();
+        }
+        stats.srtp_profile = self
+            .transport
+            .srtp_profile()
+            .map(|profile| profile.name().to_owned())
+            .unwrap_or_default();
+        stats.packets_rejected += self.transport.rejected() + self.senseless;
+        let by_ice = self.transport.round_trip().map(|round_trip| round_trip.as_secs_f64());
+        stats.round_trip = self.reports.round_trip().or(by_ice);
+        stats.remote_loss = self.reports.remote_loss();
+        stats
     }
 
     /// Says goodbye: RTCP BYE and DTLS `close_notify` are left to `poll_transmit`.
     pub fn close(&mut self, now: Instant) {
-        let _ = now;
+        if self.transport.is_connected() {
+            let goodbye = self.reports.goodbye(&self.sender, &mut self.receiver, now);
+            self.transport.send_rtcp(&goodbye);
+        }
+        self.transport.close(now);
+        self.end();
+    }
+
+    fn local_transport(&self) -> Result<LocalTransport, MediaError> {
+        let candidates = self.transport.candidates().to_vec();
+        if candidates.is_empty() && !self.negotiation.has_local() {
+            return Err(MediaError::WrongState("a description was asked for before set_sockets"));
+        }
+        Ok(LocalTransport {
+            credentials: self.transport.credentials().clone(),
+            candidates,
+            fingerprint: self.certificate.fingerprint().to_owned(),
+        })
+    }
+
+    fn establish(&mut self, remote: RemoteDescription, agreed: Agreement, now: Instant) -> Result<(), MediaError> {
+        let (payload_type, codec) = agreed.codec;
+        self.sender.set_codec(codec, payload_type)?;
+        self.receiver.set_payload_types(&self.negotiation.receivable());
+        self.transport.start(remote.transport, agreed.roles, now)?;
+        self.follow_transport(now);
+        Ok(())
+    }
+
+    fn handle_rtp(&mut self, header: &RtpHeader, packet: &[u8], now: Instant) {
+        let is_ours = header.ssrc == self.negotiation.identity.ssrc;
+        let payload = header
+            .payload(packet)
+            .filter(|_| !is_ours && self.negotiation.expects(header.payload_type));
+        let Some(payload) = payload else {
+            self.senseless += 1;
+            return;
+        };
+        let rtp = IncomingRtp {
+            payload_type: header.payload_type,
+            marker: header.marker,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            ssrc: header.ssrc,
+            payload,
+        };
+        self.receiver.receive(rtp, now);
+        let since = self.since_start(now);
+        self.setup.first_packet_in.get_or_insert(since);
+    }
+
+    fn handle_rtcp(&mut self, packet: &[u8], now: Instant) {
+        match self.reports.handle_rtcp(packet, now) {
+            // the end of the call is told by SIP
+            Ok(RtcpNews::Numbers | RtcpNews::Goodbye) => {}
+            Err(_) => self.senseless += 1,
+        }
+    }
+
+    fn send_frame(&mut self, audio: &mut dyn AudioPort, now: Instant) {
+        let since = self.since_start(now);
+        let is_wanted = self.negotiation.sends();
+        let Some(rtp) = self.sender.tick(audio, now).filter(|_| is_wanted) else {
+            return;
+        };
+        let header = RtpHeader {
+            // RFC 3551 §4.1: the start of a talk spurt
+            marker: rtp.marker || self.setup.first_packet_out.is_none(),
+            payload_type: rtp.payload_type,
+            sequence: rtp.sequence,
+            timestamp: rtp.timestamp,
+            ssrc: rtp.ssrc,
+            length: FIXED_HEADER,
+            has_padding: false,
+        };
+        if self.transport.send_rtp(&header, rtp.payload) {
+            self.setup.first_packet_out.get_or_insert(since);
+        }
+    }
+
+    fn follow_play(&mut self) {
+        while let Some((play, completed)) = self.sender.poll_play_ended() {
+            self.playing = None;
+            self.events.push_back(MediaEvent::PlayEnded { play, completed });
+        }
+    }
+
+    fn follow_transport(&mut self, now: Instant) {
+        while let Some(event) = self.transport.poll_event() {
+            let since = self.since_start(now);
+            match event {
+                TransportEvent::IceConnected => {
+                    self.setup.ice_connected.get_or_insert(since);
+                    self.events.push_back(MediaEvent::IceConnected);
+                }
+                TransportEvent::Connected(_) => {
+                    self.setup.dtls_connected.get_or_insert(since);
+                    self.events.push_back(MediaEvent::Connected);
+                }
+                TransportEvent::Closed => {
+                    self.events
+                        .push_back(MediaEvent::Warning("the far side closed the media path (DTLS)".into()));
+                }
+                TransportEvent::Failed(error) => {
+                    self.end();
+                    self.events.push_back(MediaEvent::Failed(error));
+                }
+            }
+        }
+    }
+
+    /// A clip that was still playing did not complete.
+    fn end(&mut self) {
+        self.is_over = true;
+        if let Some(play) = self.playing.take() {
+            self.events.push_back(MediaEvent::PlayEnded { play, completed: false });
+        }
+    }
+
+    fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
     }
 }

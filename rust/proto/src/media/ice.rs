@@ -1,0 +1,410 @@
+//! ICE of one call (RFC 8445): rtc-ice's agent finds the pairs; authentication of every message, the choice of the pair
+//! in use and consent freshness (RFC 7675) are done around it, because
+//! - the agent handles a role conflict before it looks at MESSAGE-INTEGRITY, so a forged request could turn its role;
+//! - as controlled side it neither answers nor remembers USE-CANDIDATE on a pair that is not valid yet, and ignores a
+//!   later nomination of another pair;
+//! - it ignores 487, and takes any packet from the peer's address for a sign of life.
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc_stun::crypto::RTCCryptoProvider;
+use rtc_stun::crypto::providers::AwsLcRsProvider;
+use rtc_stun::message::TransactionId;
+
+use self::agent::{CHECK_INTERVAL, CheckAgent};
+pub use self::credentials::IceCredentials;
+pub(super) use self::credentials::ice_chars;
+use self::pairs::Pairs;
+pub use self::pairs::Route;
+use self::requests::{Request, Requests};
+use self::stun::{Binding, Check, Class, outgoing_request};
+use super::candidate::Candidate;
+use super::error::MediaError;
+use crate::io::{Datagram, RandomSource, Transmit};
+
+mod agent;
+mod credentials;
+mod pairs;
+mod requests;
+mod stun;
+
+/// Pairs that are checked, RFC 8445 §6.1.2.5; candidates beyond are left out, worst priority first.
+const MAX_CHECKED_PAIRS: usize = 100;
+/// How long no pair may answer, and how long the pair in use may stay silent (RFC 7675 §5.1).
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(30);
+/// What ICE tells the transport.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum IceEvent {
+    /// The peer's first authenticated check came this way.
+    Checked(Route),
+    /// The first pair is valid.
+    Connected,
+    /// Over; nothing may be sent any more.
+    Failed(MediaError),
+}
+
+/// The ICE agent of one call.
+pub(super) struct Ice {
+    agent: CheckAgent,
+    provider: Arc<dyn RTCCryptoProvider>,
+    local: IceCredentials,
+    remote: Option<IceCredentials>,
+    candidates: Vec<Candidate>,
+    remote_candidates: usize,
+    pairs: Pairs,
+    requests: Requests,
+    tie_breaker: u64,
+    started: Option<Instant>,
+    next_check: Option<Instant>,
+    next_consent: Option<Instant>,
+    is_checked: bool,
+    is_over: bool,
+    random: Box<dyn RandomSource>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<IceEvent>,
+}
+
+impl Ice {
+    /// `random` only spreads the consent checks.
+    pub(super) fn new(local: IceCredentials, random: Box<dyn RandomSource>, now: Instant) -> Result<Self, MediaError> {
+        let provider: Arc<dyn RTCCryptoProvider> = Arc::new(AwsLcRsProvider::new());
+        let agent = CheckAgent::new(&local, &provider, now)?;
+        Ok(Self {
+            agent,
+            provider,
+            local,
+            remote: None,
+            candidates: Vec::new(),
+            remote_candidates: 0,
+            pairs: Pairs::default(),
+            requests: Requests::default(),
+            tie_breaker: 0,
+            started: None,
+            next_check: None,
+            next_consent: None,
+            is_checked: false,
+            is_over: false,
+            random,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Takes bound sockets as host candidates, most wanted first.
+    pub(super) fn set_sockets(&mut self, sockets: &[SocketAddr]) {
+        for (index, socket) in sockets.iter().enumerate() {
+            let candidate = Candidate::host(*socket, u16::try_from(index).unwrap_or(u16::MAX));
+            if self.agent.add_local(&candidate) {
+                self.candidates.push(candidate);
+            }
+        }
+    }
+
+    pub(super) fn credentials(&self) -> &IceCredentials {
+        &self.local
+    }
+
+    pub(super) fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// Starts checking the peer's candidates.
+    pub(super) fn start(
+        &mut self,
+        remote: IceCredentials,
+        candidates: &[Candidate],
+        is_controlling: bool,
+        now: Instant,
+    ) -> Result<(), MediaError> {
+        self.agent.start(&remote, is_controlling, now)?;
+        self.remote = Some(remote);
+        self.started = Some(now);
+        self.add_remote_candidates(candidates);
+        self.tick(now);
+        Ok(())
+    }
+
+    /// Takes a STUN message; `false` when it was malformed, forged or unexpected.
+    pub(super) fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) -> bool {
+        let route = Route {
+            local: datagram.local,
+            remote: datagram.remote,
+        };
+        let Some(binding) = Binding::parse(datagram.payload) else {
+            return false;
+        };
+        if self.is_over || self.remote.is_none() {
+            // a check may overtake the answer that brings its password; it will come again
+            return true;
+        }
+        match binding.class() {
+            Class::Request => self.handle_request(binding, datagram.payload, route, now),
+            Class::Success => self.handle_success(binding, datagram.payload, route, now),
+            Class::Error => self.handle_error(binding, route, now),
+            // RFC 8445 §11: a keep-alive without authentication and without effect
+            Class::Indication => true,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.is_over {
+            return;
+        }
+        if self.expiry().is_some_and(|expiry| now >= expiry) {
+            self.fail();
+            return;
+        }
+        if self.next_check.is_some_and(|due| now >= due) {
+            self.tick(now);
+        }
+        if self.next_consent.is_some_and(|due| now >= due) {
+            self.check_consent(now);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_over {
+            return None;
+        }
+        [self.expiry(), self.next_check, self.next_consent]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<IceEvent> {
+        self.events.pop_front()
+    }
+
+    /// Whether an authenticated message came this way before.
+    pub(super) fn is_authenticated(&self, route: Route) -> bool {
+        self.pairs.contains(route)
+    }
+
+    /// Where to send: the nominated pair, else a valid one.
+    pub(super) fn target(&mut self) -> Option<Route> {
+        self.pairs.target()
+    }
+
+    /// Round trip of the last check on the pair in use.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.pairs.round_trip()
+    }
+
+    /// No more checks, no more answers.
+    pub(super) fn close(&mut self) {
+        self.is_over = true;
+        self.transmits.clear();
+    }
+
+    fn handle_request(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {
+        let crypto = Arc::clone(&self.provider);
+        let is_ours = self.remote.as_ref().is_some_and(|remote| {
+            binding
+                .username()
+                .is_some_and(|name| name == format!("{}:{}", self.local.ufrag, remote.ufrag))
+        });
+        if !is_ours
+            || !self.candidates.iter().any(|candidate| candidate.address == route.local)
+            || !binding.is_authentic(&self.local.password.0, crypto.crypto())
+            || !self.pairs.note(route)
+        {
+            return false;
+        }
+        let nominates = binding.uses_candidate() && !self.agent.is_controlling();
+        if nominates && !self.pairs.is_valid(route) {
+            // the agent would leave this one unanswered
+            if let Some(plain) = binding.without_use_candidate(&self.local.password.0, crypto.crypto()) {
+                self.feed(&plain, route, now);
+            }
+        } else {
+            self.feed(payload, route, now);
+        }
+        if nominates {
+            self.pairs.nominate(route);
+        }
+        self.finish_checks();
+        if !std::mem::replace(&mut self.is_checked, true) {
+            self.events.push_back(IceEvent::Checked(route));
+        }
+        true
+    }
+
+    fn handle_success(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {
+        let Some(request) = self.take_request(&mut binding, route, now) else {
+            return false;
+        };
+        let was_connected = self.pairs.peek_target().is_some();
+        self.pairs
+            .answer(route, now.saturating_duration_since(request.sent), now);
+        if !request.is_consent {
+            self.feed(payload, route, now);
+        }
+        if !was_connected && self.pairs.peek_target().is_some() {
+            self.events.push_back(IceEvent::Connected);
+            self.schedule_consent(now);
+        }
+        self.hasten_nomination(now);
+        self.finish_checks();
+        true
+    }
+
+    /// 487: the peer has the role that we took (RFC 8445 §7.2.5.1).
+    fn handle_error(&mut self, mut binding: Binding, route: Route, now: Instant) -> bool {
+        let code = binding.error_code();
+        let Some(request) = self.take_request(&mut binding, route, now) else {
+            return false;
+        };
+        if code == Some(487) && request.is_controlling == self.agent.is_controlling() {
+            self.agent.set_controlling(!request.is_controlling);
+        }
+        true
+    }
+
+    /// The request that this response answers, if it is authentic.
+    fn take_request(&mut self, binding: &mut Binding, route: Route, now: Instant) -> Option<Request> {
+        let remote = self.remote.as_ref()?;
+        let at = self.requests.find(binding.transaction(), route, now)?;
+        let is_authentic = binding.is_authentic(&remote.password.0, self.provider.crypto());
+        is_authentic.then(|| self.requests.remove(at)).flatten()
+    }
+
+    fn feed(&mut self, payload: &[u8], route: Route, now: Instant) {
+        self.agent.feed(payload, route, now);
+        self.drain_agent(now);
+    }
+
+    fn drain_agent(&mut self, now: Instant) {
+        while let Some((route, payload)) = self.agent.poll_transmit() {
+            if let Some((transaction, tie_breaker)) = outgoing_request(&payload) {
+                self.tie_breaker = tie_breaker.unwrap_or(self.tie_breaker);
+                self.remember(transaction, route, false, now);
+            }
+            self.transmit(route, payload);
+        }
+        while let Some(route) = self.agent.poll_selected() {
+            if self.agent.is_controlling() {
+                self.pairs.nominate(route);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.agent.tick(now);
+        self.drain_agent(now);
+        let elapsed = self
+            .started
+            .map_or(Duration::ZERO, |started| now.saturating_duration_since(started));
+        self.next_check = Some(now + check_interval(elapsed));
+        self.finish_checks();
+    }
+
+    /// A pair became valid: the controlling agent may nominate it on its next tick.
+    fn hasten_nomination(&mut self, now: Instant) {
+        if self.agent.is_controlling() && self.pairs.selected().is_none() && self.next_check.is_some() {
+            self.next_check = self.next_check.map(|due| due.min(now + CHECK_INTERVAL));
+        }
+    }
+
+    /// Once a pair is selected, ticks have nothing left to do: keep-alives are consent checks.
+    fn finish_checks(&mut self) {
+        if self.pairs.selected().is_some() {
+            self.next_check = None;
+        }
+    }
+
+    fn check_consent(&mut self, now: Instant) {
+        self.schedule_consent(now);
+        let (Some(route), Some(remote)) = (self.pairs.target(), &self.remote) else {
+            return;
+        };
+        let check = Check {
+            username: format!("{}:{}", remote.ufrag, self.local.ufrag),
+            password: &remote.password.0,
+            controlling: self.agent.is_controlling(),
+            tie_breaker: self.tie_breaker,
+            priority: self.candidates.first().map_or(1, |candidate| candidate.priority),
+        };
+        if let Some((transaction, message)) = check.build(self.provider.crypto()) {
+            self.remember(transaction, route, true, now);
+            self.transmit(route, message);
+        }
+    }
+
+    /// 5 s, spread by a fifth (RFC 7675 §5.1).
+    fn schedule_consent(&mut self, now: Instant) {
+        self.next_consent = Some(now + Duration::from_millis(4000 + self.random.below(2001)));
+    }
+
+    /// When silence becomes failure.
+    fn expiry(&self) -> Option<Instant> {
+        self.pairs
+            .last_answer()
+            .or(self.started)
+            .map(|since| since + FAILURE_TIMEOUT)
+    }
+
+    fn fail(&mut self) {
+        let text = if self.pairs.last_answer().is_some() {
+            "the far side answered no consent check for 30 s".to_owned()
+        } else {
+            format!(
+                "no answer within 30 s on any pair of {} local and {} remote candidates",
+                self.candidates.len(),
+                self.remote_candidates
+            )
+        };
+        self.close();
+        self.events.push_back(IceEvent::Failed(MediaError::IceFailed(text)));
+    }
+
+    fn add_remote_candidates(&mut self, candidates: &[Candidate]) {
+        let mut usable: Vec<&Candidate> = candidates
+            .iter()
+            .filter(|remote| self.candidates.iter().any(|local| is_same_family(local, remote)))
+            .collect();
+        usable.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
+        usable.truncate(MAX_CHECKED_PAIRS / self.candidates.len().max(1));
+        for candidate in usable {
+            self.remote_candidates += usize::from(self.agent.add_remote(candidate));
+        }
+    }
+
+    fn remember(&mut self, transaction: TransactionId, route: Route, is_consent: bool, now: Instant) {
+        let is_controlling = self.agent.is_controlling();
+        self.requests.push(Request {
+            transaction,
+            route,
+            sent: now,
+            is_controlling,
+            is_consent,
+        });
+    }
+
+    fn transmit(&mut self, route: Route, payload: Vec<u8>) {
+        self.transmits.push_back(Transmit {
+            local: route.local,
+            remote: route.remote,
+            payload,
+        });
+    }
+}
+
+/// 20 checks a second while it matters, 2 when only a slow or lossy link is left to hope for.
+fn check_interval(elapsed: Duration) -> Duration {
+    match elapsed.as_millis() {
+        0..1_000 => CHECK_INTERVAL,
+        1_000..5_000 => CHECK_INTERVAL * 4,
+        _ => CHECK_INTERVAL * 10,
+    }
+}
+
+fn is_same_family(left: &Candidate, right: &Candidate) -> bool {
+    left.address.is_ipv4() == right.address.is_ipv4()
+}

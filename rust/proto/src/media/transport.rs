@@ -1,0 +1,413 @@
+//! The path of one call: ICE, DTLS and SRTP on the same sockets, told apart by their first byte (RFC 7983).
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use super::candidate::Candidate;
+use super::dtls::{DimplEndpoint, DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, HANDSHAKE_TIMEOUT};
+use super::error::MediaError;
+use super::fingerprint::Fingerprint;
+use super::ice::{Ice, IceCredentials, IceEvent, Route};
+use super::rtp::{RtpHeader, is_rtcp};
+use super::srtp::{Srtp, SrtpProfile};
+use crate::io::{Datagram, RandomSource, Transmit};
+
+#[cfg(test)]
+mod tests;
+
+/// Datagrams that wait for the driver; it drains them after each input. The oldest is dropped.
+const MAX_TRANSMITS: usize = 256;
+
+/// What the transport tells the session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TransportEvent {
+    /// First validated ICE pair.
+    IceConnected,
+    /// DTLS is up, the fingerprint checked, the keys in.
+    Connected(SrtpProfile),
+    /// The peer closed DTLS.
+    Closed,
+    /// Over; nothing is sent any more.
+    Failed(MediaError),
+}
+
+/// The peer's half, from its SDP.
+#[derive(Clone, Debug)]
+pub struct RemoteTransport {
+    /// Its ICE credentials.
+    pub credentials: IceCredentials,
+    /// Its candidates.
+    pub candidates: Vec<Candidate>,
+    /// It never checks, only answers (RFC 8445 §2.5).
+    pub is_lite: bool,
+    /// Its certificate is one of these.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// What we are to each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Roles {
+    /// We sent the offer.
+    pub is_offerer: bool,
+    /// Our side of the handshake.
+    pub dtls: DtlsRole,
+}
+
+/// A decrypted packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Incoming {
+    /// RTP, header and all.
+    Rtp(RtpHeader, BytesMut),
+    /// A compound RTCP packet.
+    Rtcp(BytesMut),
+}
+
+/// ICE, DTLS and SRTP of one call.
+pub struct MediaTransport {
+    ice: Ice,
+    certificate: Arc<DtlsCertificate>,
+    versions: DtlsVersions,
+    remote: Option<(RemoteTransport, Roles)>,
+    dtls: Option<Box<dyn DtlsEndpoint>>,
+    /// Where the DTLS peer was seen last: used while no pair is valid.
+    dtls_source: Option<Route>,
+    handshake_deadline: Option<Instant>,
+    is_certified: bool,
+    srtp: Option<Srtp>,
+    is_over: bool,
+    rejected: u64,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<TransportEvent>,
+}
+
+impl MediaTransport {
+    /// `timing` spreads the consent checks, nothing secret. Errors: [`MediaError::Internal`].
+    pub fn new(
+        certificate: Arc<DtlsCertificate>,
+        versions: DtlsVersions,
+        credentials: IceCredentials,
+        timing: Box<dyn RandomSource>,
+        now: Instant,
+    ) -> Result<Self, MediaError> {
+        Ok(Self {
+            ice: Ice::new(credentials, timing, now)?,
+            certificate,
+            versions,
+            remote: None,
+            dtls: None,
+            dtls_source: None,
+            handshake_deadline: None,
+            is_certified: false,
+            srtp: None,
+            is_over: false,
+            rejected: 0,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Takes bound sockets as host candidates, most wanted first.
+    pub fn set_sockets(&mut self, sockets: &[SocketAddr]) {
+        self.ice.set_sockets(sockets);
+    }
+
+    /// Our candidates, most wanted first.
+    pub fn candidates(&self) -> &[Candidate] {
+        self.ice.candidates()
+    }
+
+    /// Our ICE credentials.
+    pub fn credentials(&self) -> &IceCredentials {
+        self.ice.credentials()
+    }
+
+    /// Starts connectivity checks. Errors: unusable ICE credentials.
+    pub fn start(&mut self, remote: RemoteTransport, roles: Roles, now: Instant) -> Result<(), MediaError> {
+        // RFC 8445 §6.1.1: the offerer controls, unless the other side is the only full one
+        let is_controlling = roles.is_offerer || remote.is_lite;
+        let (credentials, candidates) = (remote.credentials.clone(), remote.candidates.clone());
+        self.remote = Some((remote, roles));
+        self.ice.start(credentials, &candidates, is_controlling, now)?;
+        self.follow_ice(now);
+        Ok(())
+    }
+
+    /// Takes a datagram; gives the packet in it if it was authentic RTP or RTCP.
+    pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) -> Option<Incoming> {
+        if self.is_over {
+            return None;
+        }
+        let incoming = match datagram.payload.first() {
+            Some(0..=3) => self.handle_stun(datagram, now),
+            Some(20..=63) => self.handle_dtls(datagram, now),
+            Some(128..=191) => self.handle_srtp(datagram),
+            _ => Err(Unacceptable),
+        };
+        self.rejected += u64::from(incoming.is_err());
+        incoming.ok().flatten()
+    }
+
+    /// Runs what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.ice.handle_timeout(now);
+        self.follow_ice(now);
+        if let Some(dtls) = &mut self.dtls
+            && let Err(error) = dtls.handle_timeout(now)
+        {
+            self.fail(error);
+        }
+        self.follow_dtls();
+        if self.handshake_deadline.is_some_and(|deadline| now >= deadline) {
+            let seconds = HANDSHAKE_TIMEOUT.as_secs();
+            self.fail(MediaError::DtlsFailed(format!(
+                "no complete handshake within {seconds} s of ICE; check that the far side's DTLS is on"
+            )));
+        }
+    }
+
+    /// When `handle_timeout` is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let dtls = self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout());
+        let dues = [self.ice.poll_timeout(), dtls, self.handshake_deadline];
+        dues.into_iter().flatten().min().filter(|_| !self.is_over)
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.ice.poll_transmit().or_else(|| self.transmits.pop_front())
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    /// Whether keys are in and packets can be sent.
+    pub fn is_connected(&self) -> bool {
+        self.srtp.is_some() && !self.is_over
+    }
+
+    /// Encrypts and queues an RTP packet; `false` when it could not go out.
+    pub fn send_rtp(&mut self, header: &RtpHeader, payload: &[u8]) -> bool {
+        let packet = self
+            .srtp
+            .as_mut()
+            .and_then(|srtp| srtp.protect_rtp(header, payload).ok());
+        packet.is_some_and(|packet| self.transmit(packet))
+    }
+
+    /// Encrypts and queues a compound RTCP packet; `false` when it could not go out.
+    pub fn send_rtcp(&mut self, packet: &[u8]) -> bool {
+        let packet = self.srtp.as_mut().and_then(|srtp| srtp.protect_rtcp(packet).ok());
+        packet.is_some_and(|packet| self.transmit(packet))
+    }
+
+    /// Round trip of the last ICE check on the pair in use.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.ice.round_trip()
+    }
+
+    /// Profile in use.
+    pub fn srtp_profile(&self) -> Option<SrtpProfile> {
+        self.srtp.as_ref().map(Srtp::profile)
+    }
+
+    /// Datagrams dropped: of no known kind, forged, replayed, malformed, unexpected.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Leaves `close_notify` to `poll_transmit`; nothing is taken or sent after it.
+    pub fn close(&mut self, now: Instant) {
+        if self.is_over {
+            return;
+        }
+        if let Some(dtls) = &mut self.dtls {
+            dtls.close(now);
+        }
+        self.send_dtls();
+        self.ice.close();
+        self.is_over = true;
+    }
+
+    fn handle_stun(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
+        let is_accepted = self.ice.handle_datagram(datagram, now);
+        self.follow_ice(now);
+        is_accepted.then_some(None).ok_or(Unacceptable)
+    }
+
+    fn handle_dtls(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
+        let route = route_of(datagram);
+        if !self.ice.is_authenticated(route) {
+            return Err(Unacceptable);
+        }
+        if self.role() == Some(DtlsRole::Server) {
+            self.start_dtls(now);
+        }
+        let dtls = self.dtls.as_mut().ok_or(Unacceptable)?;
+        self.dtls_source = Some(route);
+        if let Err(error) = dtls.handle_datagram(datagram.payload, now) {
+            self.fail(error);
+        }
+        self.follow_dtls();
+        Ok(None)
+    }
+
+    fn handle_srtp(&mut self, datagram: Datagram<'_>) -> Result<Option<Incoming>, Unacceptable> {
+        let srtp = self
+            .srtp
+            .as_mut()
+            .filter(|_| self.ice.is_authenticated(route_of(datagram)));
+        let srtp = srtp.ok_or(Unacceptable)?;
+        let packet = datagram.payload;
+        if is_rtcp(packet) {
+            let packet = srtp.unprotect_rtcp(packet).map_err(|_| Unacceptable)?;
+            return Ok(Some(Incoming::Rtcp(packet)));
+        }
+        let header = RtpHeader::parse(packet).ok_or(Unacceptable)?;
+        let packet = srtp.unprotect_rtp(packet, &header).map_err(|_| Unacceptable)?;
+        Ok(Some(Incoming::Rtp(header, packet)))
+    }
+
+    fn follow_ice(&mut self, now: Instant) {
+        while let Some(event) = self.ice.poll_event() {
+            match event {
+                IceEvent::Checked(route) => self.follow_first_check(route, now),
+                IceEvent::Connected => {
+                    self.events.push_back(TransportEvent::IceConnected);
+                    self.handshake_deadline = Some(now + HANDSHAKE_TIMEOUT);
+                    self.follow_first_pair(now);
+                }
+                IceEvent::Failed(error) => self.fail(error),
+            }
+        }
+    }
+
+    /// A check of the peer's proves that it has our answer: only from then on does a hello make sense to it.
+    fn follow_first_check(&mut self, route: Route, now: Instant) {
+        if self.awaits_check() {
+            self.dtls_source = Some(route);
+            self.start_dtls(now);
+        }
+    }
+
+    fn follow_first_pair(&mut self, now: Instant) {
+        if !self.awaits_check() {
+            self.start_dtls(now);
+        }
+    }
+
+    /// Answering as DTLS client to a peer that checks: the handshake waits for its first check, else for a valid pair.
+    fn awaits_check(&self) -> bool {
+        self.remote
+            .as_ref()
+            .is_some_and(|(remote, roles)| !roles.is_offerer && roles.dtls == DtlsRole::Client && !remote.is_lite)
+    }
+
+    fn start_dtls(&mut self, now: Instant) {
+        let Some(role) = self.role().filter(|_| self.dtls.is_none() && !self.is_over) else {
+            return;
+        };
+        match DimplEndpoint::new(Arc::clone(&self.certificate), self.versions, role, now) {
+            Ok(dtls) => self.dtls = Some(Box::new(dtls)),
+            Err(error) => self.fail(error),
+        }
+        self.follow_dtls();
+    }
+
+    fn role(&self) -> Option<DtlsRole> {
+        self.remote.as_ref().map(|(_, roles)| roles.dtls)
+    }
+
+    fn follow_dtls(&mut self) {
+        let mut is_handshaken = false;
+        while let Some(event) = self.dtls.as_mut().and_then(|dtls| dtls.poll_event()) {
+            match event {
+                DtlsEvent::Certificate(der) => self.check_certificate(&der),
+                DtlsEvent::Connected => is_handshaken = true,
+                DtlsEvent::KeyingMaterial(keys) => self.take_keys(&keys),
+                DtlsEvent::Closed => self.events.push_back(TransportEvent::Closed),
+            }
+        }
+        if is_handshaken && self.srtp.is_none() && !self.is_over {
+            self.fail(MediaError::DtlsFailed(
+                "the peer negotiated no SRTP profile of ours; turn on AES128_CM_HMAC_SHA1_80 or AEAD_AES_GCM there"
+                    .into(),
+            ));
+        }
+        self.send_dtls();
+    }
+
+    fn check_certificate(&mut self, der: &[u8]) {
+        let fingerprints = self.remote.iter().flat_map(|(remote, _)| &remote.fingerprints);
+        // no early end: each one is compared
+        self.is_certified = fingerprints.fold(false, |found, fingerprint| found | fingerprint.matches(der));
+        if !self.is_certified {
+            self.fail(MediaError::FingerprintMismatch);
+        }
+    }
+
+    fn take_keys(&mut self, keys: &super::dtls::KeyingMaterial) {
+        let Some(role) = self.role().filter(|_| self.is_certified) else {
+            self.fail(MediaError::FingerprintMismatch);
+            return;
+        };
+        match Srtp::new(keys, role) {
+            Ok(srtp) => {
+                self.events.push_back(TransportEvent::Connected(srtp.profile()));
+                self.srtp = Some(srtp);
+                self.handshake_deadline = None;
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn send_dtls(&mut self) {
+        while let Some(packet) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
+            self.transmit(packet);
+        }
+    }
+
+    /// Sends on the pair in use, before there is one to where the DTLS peer was seen.
+    fn transmit(&mut self, payload: Vec<u8>) -> bool {
+        let Some(route) = self.ice.target().or(self.dtls_source).filter(|_| !self.is_over) else {
+            return false;
+        };
+        if self.transmits.len() >= MAX_TRANSMITS {
+            self.transmits.pop_front();
+        }
+        self.transmits.push_back(Transmit {
+            local: route.local,
+            remote: route.remote,
+            payload,
+        });
+        true
+    }
+
+    /// The first failure ends everything; DTLS goes with its keys and whatever it had left to send.
+    fn fail(&mut self, error: MediaError) {
+        if self.is_over {
+            return;
+        }
+        self.is_over = true;
+        self.dtls = None;
+        self.srtp = None;
+        self.ice.close();
+        self.transmits.clear();
+        self.events.push_back(TransportEvent::Failed(error));
+    }
+}
+
+/// A datagram to be counted and forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Unacceptable;
+
+fn route_of(datagram: Datagram<'_>) -> Route {
+    Route {
+        local: datagram.local,
+        remote: datagram.remote,
+    }
+}

@@ -1,0 +1,43 @@
+//! A call is set up in every combination of roles, versions and delays.
+use std::time::Duration;
+
+use c2c_proto::media::dtls::{DtlsRole, DtlsVersions};
+use c2c_proto::media::session::MediaEvent;
+
+use crate::network::Call;
+
+#[test]
+fn connects_in_every_combination_of_roles_and_versions() {
+    let versions = [DtlsVersions::Auto, DtlsVersions::Only12, DtlsVersions::Only13];
+    for answer_role in [DtlsRole::Client, DtlsRole::Server] {
+        for offerer in versions {
+            for answerer in versions {
+                let mut call = Call::new(|side, config| {
+                    config.answer_role = answer_role;
+                    config.dtls_versions = if side == crate::network::Side::Caller {
+                        offerer
+                    } else {
+                        answerer
+                    };
+                });
+                call.signal();
+                call.run_until(Duration::from_secs(5), Call::is_connected);
+                let fits = offerer == answerer || offerer == DtlsVersions::Auto || answerer == DtlsVersions::Auto;
+                assert_eq!(call.is_connected(), fits, "{answer_role:?} {offerer:?} {answerer:?}");
+                println!("{answer_role:?} {offerer:?} {answerer:?}: {:?}", call.elapsed());
+            }
+        }
+    }
+}
+
+#[test]
+fn tells_ice_before_the_rest() {
+    let mut call = Call::plain();
+    call.connect();
+    for peer in [&call.caller, &call.callee] {
+        let events: Vec<&MediaEvent> = peer.events.iter().map(|(_, event)| event).collect();
+        assert_eq!(events, [&MediaEvent::IceConnected, &MediaEvent::Connected]);
+        let setup = peer.session.stats(call.now).setup;
+        assert!(setup.ice_connected.unwrap() < setup.dtls_connected.unwrap());
+    }
+}
