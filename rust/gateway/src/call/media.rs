@@ -38,11 +38,10 @@ pub(crate) struct CallMedia {
 impl CallMedia {
     pub(crate) fn new(context: &mut Context<'_>) -> Result<Self, MediaError> {
         let settings = &context.shared.settings;
+        let certificate = context.shared.certificate.clone();
         let config = MediaConfig {
-            certificate: context.shared.certificate.clone(),
-            clock: context.shared.clock,
-            started: context.now,
             codecs: settings.codecs.clone(),
+            ..MediaConfig::new(certificate, context.shared.clock, context.now)
         };
         Ok(Self {
             session: MediaSession::new(config, context.random, context.now)?,

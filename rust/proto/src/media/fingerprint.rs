@@ -67,7 +67,9 @@ impl Fingerprint {
 }
 
 fn parse_byte(hex: &str) -> Option<u8> {
-    (hex.len() == 2).then(|| u8::from_str_radix(hex, 16).ok()).flatten()
+    // from_str_radix takes a sign as well
+    let is_byte = hex.len() == 2 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_byte.then(|| u8::from_str_radix(hex, 16).ok()).flatten()
 }
 
 #[cfg(test)]

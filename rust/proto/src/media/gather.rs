@@ -11,7 +11,11 @@ pub fn host_addresses(route: IpAddr, server: IpAddr, interfaces: &[IpAddr], only
         return vec![address];
     }
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for address in [route].into_iter().chain(interfaces.iter().copied()).map(|ip| ip.to_canonical()) {
+    for address in [route]
+        .into_iter()
+        .chain(interfaces.iter().copied())
+        .map(|ip| ip.to_canonical())
+    {
         let is_wanted = address.is_loopback() <= server.to_canonical().is_loopback() && is_usable(address);
         if is_wanted && !addresses.contains(&address) {
             addresses.push(address);
@@ -42,7 +46,14 @@ mod tests {
 
     #[test]
     fn the_route_comes_first_and_nothing_twice() {
-        let interfaces = ["127.0.0.1", "192.0.2.7", "198.51.100.7", "fe80::1", "2001:db8::7", "::1"];
+        let interfaces = [
+            "127.0.0.1",
+            "192.0.2.7",
+            "198.51.100.7",
+            "fe80::1",
+            "2001:db8::7",
+            "::1",
+        ];
         let addresses = gathered("198.51.100.7", "203.0.113.1", &interfaces, None);
         assert_eq!(addresses, ips(&["198.51.100.7", "192.0.2.7", "2001:db8::7"]));
     }
@@ -53,12 +64,18 @@ mod tests {
             gathered("127.0.0.1", "127.0.0.1", &["127.0.0.1", "192.0.2.7"], None),
             ips(&["127.0.0.1", "192.0.2.7"])
         );
-        assert_eq!(gathered("::ffff:192.0.2.7", "::ffff:192.0.2.1", &["127.0.0.1"], None), ips(&["192.0.2.7"]));
+        assert_eq!(
+            gathered("::ffff:192.0.2.7", "::ffff:192.0.2.1", &["127.0.0.1"], None),
+            ips(&["192.0.2.7"])
+        );
     }
 
     #[test]
     fn the_users_choice_excludes_the_rest() {
-        assert_eq!(gathered("192.0.2.7", "203.0.113.1", &["192.0.2.7"], Some("198.51.100.7")), ips(&["198.51.100.7"]));
+        assert_eq!(
+            gathered("192.0.2.7", "203.0.113.1", &["192.0.2.7"], Some("198.51.100.7")),
+            ips(&["198.51.100.7"])
+        );
     }
 
     #[test]

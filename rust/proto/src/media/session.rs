@@ -248,13 +248,13 @@ impl MediaSession {
     }
 
     /// The call's numbers; `setup.invite_sent`, `ringing` and `answered` are the SIP side's.
-    pub fn stats(&self, _now: Instant) -> CallStats {
+    pub fn stats(&self, now: Instant) -> CallStats {
         let mut stats = CallStats {
             setup: self.setup,
             ..CallStats::default()
         };
         self.sender.fill_stats(&mut stats);
-        self.receiver.fill_stats(&mut stats);
+        self.receiver.fill_stats(&mut stats, now);
         if self.negotiation.agreement().is_none() {
             stats.codec.clear();
         }
