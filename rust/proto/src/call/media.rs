@@ -5,15 +5,11 @@ use std::time::Instant;
 
 use crate::io::{AudioPort, CallId, Datagram, Event, Output, Stage};
 use crate::media::clip::Clip;
-use crate::media::codec::Codec;
 use crate::media::description::Direction;
 use crate::media::error::MediaError;
 use crate::media::session::{MediaConfig, MediaEvent, MediaSession};
 use crate::media::stats::CallStats;
 use crate::user_agent::context::Context;
-
-/// Offered, most wanted first.
-const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
 
 /// Media of one call: nothing before its sockets are bound and after its end.
 pub(super) struct CallMedia {
@@ -42,12 +38,8 @@ impl CallMedia {
         started: Instant,
         ctx: &mut Context<'_>,
     ) -> Result<String, MediaError> {
-        let config = MediaConfig {
-            certificate: Arc::clone(&ctx.core.certificate),
-            clock: ctx.core.clock,
-            started,
-            codecs: CODECS.to_vec(),
-        };
+        let certificate = Arc::clone(&ctx.core.certificate);
+        let config = MediaConfig::new(certificate, ctx.core.clock, started);
         let mut session = MediaSession::new(config, ctx.core.random.as_mut(), ctx.now)?;
         session.set_sockets(sockets, ctx.now);
         let offer = session.create_offer(ctx.now)?;
