@@ -107,7 +107,7 @@ def _pc_config(value: object) -> PeerConnectionConfig | None:
     policy = value.get("iceTransportPolicy", "all")
     if policy not in {"all", "relay"}:
         raise ValueError("pc_config: iceTransportPolicy must be 'all' or 'relay'")
-    servers = value.get("iceServers") or ()
+    servers = value.get("iceServers", ())
     if not isinstance(servers, (list, tuple)):
         raise TypeError("pc_config: iceServers must be a list")
     return PeerConnectionConfig(

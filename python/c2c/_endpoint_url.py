@@ -61,4 +61,4 @@ def _bad(what: str) -> ConfigError:
 
 
 def _user_query(user_id: str | None) -> str:
-    return urlencode({"userId": user_id}, quote_via=quote) if user_id else ""
+    return urlencode({"userId": user_id}, quote_via=quote, safe="") if user_id else ""

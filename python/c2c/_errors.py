@@ -74,6 +74,7 @@ class C2CError(Exception):
         """Returns a copy whose text has `prefix` in front; the traceback and context stay with the original."""
         error = copy.copy(self)
         error.args = (f"{prefix}{self}",)
+        error.__notes__ = list(getattr(self, "__notes__", ()))
         return error
 
 

@@ -21,11 +21,28 @@ class Lifetime:
         self.nursery = nursery
         self._body = body
         self._raised = raised
+        self._tasks: list[trio.CancelScope] = []
+
+    def start(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Starts a task that lives until the block was left in order: who cancels the block does not cancel it."""
+        scope = trio.CancelScope(shield=True)
+        self._tasks.append(scope)
+        self.nursery.start_soon(self._run, task, scope)
 
     def fail(self, error: BaseException) -> None:
         """Ends the block with `error`."""
         self._raised.append(error)
         self._body.cancel()
+
+    def stop(self) -> None:
+        """Ends all tasks."""
+        self.nursery.cancel_scope.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run(self, task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+        with scope:
+            await task()
 
 
 @asynccontextmanager
@@ -37,16 +54,20 @@ async def open_lifetime(shut_down: Callable[[], Awaitable[None]]) -> AsyncIterat
     raised: list[BaseException] = []
     try:
         async with trio.open_nursery() as nursery:
+            body = trio.CancelScope()
+            lifetime = Lifetime(nursery, body, raised)
             try:
-                with trio.CancelScope() as body:
-                    yield Lifetime(nursery, body, raised)
+                with body:
+                    yield lifetime
             except trio.Cancelled:
                 raise
             except BaseException as error:
                 raised.insert(0, error)
             finally:
-                await _leave(shut_down)
-                nursery.cancel_scope.cancel()
+                try:
+                    await _leave(shut_down)
+                finally:
+                    lifetime.stop()
     except BaseExceptionGroup as group:
         raised.extend(_leaves(group))
     if raised:

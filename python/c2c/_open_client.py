@@ -50,8 +50,8 @@ class OpenClient:
 
     def start(self, lifetime: Lifetime) -> None:
         self._lifetime = lifetime
-        lifetime.nursery.start_soon(self._pump)
-        lifetime.nursery.start_soon(self._bus.run_async_handlers)
+        lifetime.start(self._pump)
+        lifetime.start(self._bus.run_async_handlers)
 
     def fail(self, error: Exception) -> None:
         if self._lifetime is not None:
@@ -157,7 +157,7 @@ class OpenClient:
 
     def _begin_cancel(self, cause: str) -> None:
         if self._is_connecting and self._connecting is not None:
-            self._connecting.abort(ConnectFailed(cause, cause=cause))
+            self._connecting.abort(ConnectFailed(cause, cause=cause, hint="it was given up by this program"))
         else:
             self._stop()
 

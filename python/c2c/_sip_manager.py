@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Routes: TypeAlias = dict[type[Event], Callable[[Any], None]]
 
-STOP_LIMIT = 5  # seconds; the engine itself lingers for 2
+STOP_LIMIT = 3  # seconds; the engine itself lingers for 2
 
 logger = logging.getLogger("c2c.sip")
 
@@ -149,11 +149,14 @@ class SipManager:
 
     def _connect_failed(self, event: Event.ConnectFailed) -> None:
         text = f"{event.step}: {event.cause}"
-        error = ConnectFailed(text, sip_status=None, cause=event.cause, hint=_CONNECT_HINTS.get(event.step))
+        error = ConnectFailed(text, cause=event.cause, hint=_CONNECT_HINTS.get(event.step))
         logger.info("WebSocket: %s", text)
         self.last_failure = error
-        if self._attempt is not None and event.is_final:
-            self._attempt.finish(error)
+        self._bus.emit(events.Disconnected(None, event.cause))
+        if event.is_final:
+            self.is_initialised = False
+            if self._attempt is not None:
+                self._attempt.finish(error)
 
     def _registration_failed(self, event: Event.RegistrationFailed) -> None:
         self._registered = False
@@ -167,11 +170,13 @@ class SipManager:
         self._bus.emit(events.Unregistered())
 
     def _disconnected(self, event: Event.Disconnected) -> None:
-        was_open, self._open, self._registered = self._open, False, False
+        self._open = self._registered = False
         self._bus.emit(events.Disconnected(event.code, event.reason))
         if self._stopped is not None:
             self._stopped.set()
-        elif was_open and self._attempt is not None:
+            return
+        self.is_initialised = False
+        if self._attempt is not None:
             cause = event.reason or "the WebSocket was closed"
             self._attempt.finish(ConnectionLost(cause, cause=cause))
 
@@ -192,7 +197,7 @@ class SipManager:
         self._finish_all(EngineClosed("The client was closed"))
 
     def _finish_all(self, error: C2CError) -> None:
-        self._open = self._registered = False
+        self._open = self._registered = self.is_initialised = False
         self.closed.set()
         if self._attempt is not None:
             self._attempt.finish(error)

@@ -6,6 +6,7 @@ import os
 import socket
 from array import array
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from c2c._c2c import AudioFrame, CallEnd, CallState, CallStats, Event
@@ -21,7 +22,9 @@ FRAME_RATE = 50
 
 
 class FakeEngine:
-    """Has the members of `c2c._c2c.Engine`. What is in `silent` is only written down; all else is answered at once.
+    """Has the members of `c2c._c2c.Engine`: writes commands down and answers at once, as if all went well.
+
+    Commands in `answers` are answered by the events there instead, those in `silent` not at all.
 
     It checks nothing: a test may let it tell what a real engine never would.
     """
@@ -29,6 +32,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.commands: list[tuple[Any, ...]] = []
         self.silent: set[str] = set()
+        self.answers: dict[str, list[Event]] = {}
         self.registers = True
         self.calls: dict[int, FakeCall] = {}
         self.rings: dict[int, FakeReader | FakeWriter] = {}
@@ -47,7 +51,8 @@ class FakeEngine:
         was_empty = not self._events
         self._events.extend(events)
         if was_empty and events:
-            self._wake.send(b"\0")
+            with suppress(OSError):  # the client is gone, or the pair is full
+                self._wake.send(b"\0")
 
     def release(self) -> None:
         """Closes the fake's end of the wake-up pair and, if nobody took it, the client's."""
@@ -65,16 +70,14 @@ class FakeEngine:
         return events
 
     def connect(self, settings: SipSettings) -> None:
-        self._take("connect", settings)
-        if "connect" not in self.silent:
+        if self._take("connect", settings):
             self._is_open = True
             self.tell(Event.Connecting(), Event.Connected())
             if self.registers:
                 self.tell(Event.Registered())
 
     def disconnect(self) -> None:
-        self._take("disconnect")
-        if "disconnect" not in self.silent:
+        if self._take("disconnect"):
             self.hang_up("local")
             if self._is_open and self.registers:
                 self.tell(Event.Unregistered())
@@ -82,31 +85,26 @@ class FakeEngine:
             self._is_open = False
 
     def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None:
-        self._take("start_call", call, target, headers)
         self.calls[call] = FakeCall(call)
-        if "start_call" not in self.silent:
+        if self._take("start_call", call, target, headers):
             self.tell(Event.CallCreated(self.calls[call].state("init")))
 
     def end_call(self, call: int, status: int | None = None, text: str = "") -> None:
-        self._take("end_call", call, status, text)
-        if "end_call" not in self.silent:
+        if self._take("end_call", call, status, text):
             self.hang_up("local")
 
     def send_info(self, call: int, request: int, content_type: str, body: bytes) -> None:
-        self._take("send_info", call, request, content_type, body)
-        if "send_info" not in self.silent:
+        if self._take("send_info", call, request, content_type, body):
             self.tell(Event.InfoSent(call, request))
 
     def set_muted(self, call: int, muted: bool) -> None:
-        self._take("set_muted", call, muted)
-        if "set_muted" not in self.silent:
+        if self._take("set_muted", call, muted):
             self.calls[call].muted = muted
             state = self.calls[call].state("answered")
             self.tell(Event.Muted(state) if muted else Event.Unmuted(state))
 
     def play(self, call: int, play: int, clip: Clip) -> None:
-        self._take("play", call, play, clip)
-        if "play" not in self.silent:
+        if self._take("play", call, play, clip):
             self.tell(Event.PlayEnded(call, play, True))
 
     def stop_playing(self, call: int, play: int) -> None:
@@ -128,9 +126,9 @@ class FakeEngine:
         return make_stats() if call in self.calls else None
 
     def close(self) -> None:
-        self._take("close")
+        is_answered = self._take("close")
         self.is_closed = True
-        if "close" not in self.silent:
+        if is_answered:
             self.hang_up("local")
             self.tell(Event.Closed())
 
@@ -175,10 +173,14 @@ class FakeEngine:
         (call,) = self.calls.values()
         return call
 
-    def _take(self, *command: Any) -> None:
+    def _take(self, *command: Any) -> bool:
+        """Writes the command down; whether it is to be answered as usual."""
         if self.is_closed:
             raise EngineClosed("the client is closed")
         self.commands.append(command)
+        answer = self.answers.get(command[0])
+        self.tell(*(answer or ()))
+        return answer is None and command[0] not in self.silent
 
 
 class FakeCall:
