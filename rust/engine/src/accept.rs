@@ -35,6 +35,7 @@ pub(crate) fn accept_websocket(
             Stream::Server(Box::new(StreamOwned::new(connection, wire)))
         }
     };
+    #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
     let answer = |request: &Request, response: Response| answer(welcome, request, response);
     let upgraded =
         accept_hdr_with_config(stream, answer, Some(websocket_config())).map_err(|error| error.to_string())?;

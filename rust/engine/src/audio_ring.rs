@@ -1,8 +1,8 @@
 //! PCM between a call on the driver and its readers and writers in other threads: bounded, and no lock on the driver's side.
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use c2c_proto::io::AudioPort;
 use crossbeam_queue::ArrayQueue;
 
 use crate::event_queue::RingFlag;
@@ -81,17 +81,24 @@ impl ReaderRing {
         self.closed.store(true, Ordering::Release);
     }
 
-    fn push(&self, samples: &[i16], position: u64) {
-        if self
-            .frames
-            .force_push(PcmFrame {
-                samples: samples.into(),
-                position,
-            })
-            .is_some()
-        {
+    /// Whether the reader was closed.
+    pub(crate) fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Adds a frame; the oldest goes when there is no room.
+    pub(crate) fn push(&self, samples: &[i16], position: u64) {
+        let frame = PcmFrame {
+            samples: samples.into(),
+            position,
+        };
+        if self.frames.force_push(frame).is_some() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn flag(&self) -> &Arc<RingFlag> {
+        &self.flag
     }
 }
 
@@ -107,6 +114,9 @@ pub struct WriterRing {
     late: AtomicU64,
     ended: AtomicBool,
     closed: AtomicBool,
+    made: Instant,
+    /// Microseconds from `made` to the last whole frame.
+    written: AtomicU64,
 }
 
 impl WriterRing {
@@ -121,6 +131,8 @@ impl WriterRing {
             late: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            made: Instant::now(),
+            written: AtomicU64::new(0),
         }
     }
 
@@ -196,133 +208,122 @@ impl WriterRing {
     fn push_frame(&self, partial: &mut Vec<i16>) {
         // never full: `room_beside` left a place for the frame that `partial` becomes
         let _ = self.frames.push(std::mem::take(partial).into_boxed_slice());
+        let since = u64::try_from(self.made.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.written.store(since, Ordering::Relaxed);
         self.started.store(true, Ordering::Release);
     }
 
-    fn pull(&self, frame: &mut [i16]) -> bool {
+    /// The next frame, if it has the length asked for.
+    pub(crate) fn pull(&self, frame: &mut [i16]) -> bool {
         // asked before the queue: what was pushed before the close is found
         let closed = self.closed();
-        match self.frames.pop() {
-            Some(samples) if samples.len() == frame.len() => {
-                frame.copy_from_slice(&samples);
-                true
-            }
-            _ if closed => false,
-            _ => {
-                if self.started.load(Ordering::Acquire) {
-                    self.late.fetch_add(1, Ordering::Relaxed);
-                }
-                false
-            }
+        if let Some(samples) = self.frames.pop().filter(|samples| samples.len() == frame.len()) {
+            frame.copy_from_slice(&samples);
+            return true;
         }
+        if self.started.load(Ordering::Acquire) && !closed {
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
+        false
     }
 
-    fn drained(&self) -> bool {
+    /// Whether the writer was told to wait for room; from now on it has not been told.
+    pub(crate) fn was_waiting(&self) -> bool {
+        self.waiting.swap(false, Ordering::SeqCst)
+    }
+
+    /// When the last whole frame came, if it is the only one that waited.
+    pub(crate) fn last_written(&self) -> Option<Instant> {
+        let since = Duration::from_micros(self.written.load(Ordering::Relaxed));
+        self.frames.is_empty().then(|| self.made + since)
+    }
+
+    /// Whether it was closed and its last frame has left.
+    pub(crate) fn drained(&self) -> bool {
         self.closed() && self.frames.is_empty()
     }
-}
 
-/// All rings of one call, on the driver: implements what the user agent plays to and from.
-#[derive(Debug, Default)]
-pub(crate) struct CallRings {
-    readers: Vec<Arc<ReaderRing>>,
-    /// The open writer stands last, before it those that drain.
-    writers: Vec<Arc<WriterRing>>,
-}
-
-impl CallRings {
-    pub(crate) fn add_reader(&mut self, ring: Arc<ReaderRing>) {
-        self.readers.push(ring);
-    }
-
-    pub(crate) fn add_writer(&mut self, ring: Arc<WriterRing>) {
-        self.writers.push(ring);
-    }
-
-    /// A port for one tick, which announces what became ready.
-    pub(crate) fn port<'a>(&'a mut self, announce: &'a dyn Announce) -> RingPort<'a> {
-        self.readers.retain(|ring| !ring.closed.load(Ordering::Acquire));
-        let mut port = RingPort { rings: self, announce };
-        port.end_drained_writers();
-        port
-    }
-
-    /// The call is over.
-    pub(crate) fn end(&mut self, announce: &dyn Announce) {
-        for ring in self.readers.drain(..) {
-            end_reader(&ring, announce);
-        }
-        for ring in self.writers.drain(..) {
-            end_writer(&ring, announce);
-        }
+    pub(crate) fn flag(&self) -> &Arc<RingFlag> {
+        &self.flag
     }
 }
 
-/// No frame will follow.
+/// Tells a reader's owner that no frame will follow.
 pub(crate) fn end_reader(ring: &ReaderRing, announce: &dyn Announce) {
     ring.ended.store(true, Ordering::Release);
     announce.announce(&ring.flag);
 }
 
-/// No frame will be taken.
+/// Tells a writer's owner that no frame will be taken, or that the last one has left.
 pub(crate) fn end_writer(ring: &WriterRing, announce: &dyn Announce) {
     ring.ended.store(true, Ordering::Release);
     announce.announce(&ring.flag);
 }
 
-/// The rings of a call during one tick.
-pub(crate) struct RingPort<'a> {
-    rings: &'a mut CallRings,
-    announce: &'a dyn Announce,
-}
-
-impl RingPort<'_> {
-    /// Lets go of writers whose last frame has left.
-    fn end_drained_writers(&mut self) {
-        let announce = self.announce;
-        self.rings.writers.retain(|ring| {
-            let drained = ring.drained();
-            if drained {
-                end_writer(ring, announce);
-            }
-            !drained
-        });
-    }
-}
-
-impl AudioPort for RingPort<'_> {
-    fn outgoing_rate(&self) -> Option<u32> {
-        self.rings.writers.first().map(|ring| ring.rate)
-    }
-
-    fn pull(&mut self, frame: &mut [i16]) -> bool {
-        let Some(ring) = self.rings.writers.first() else {
-            return false;
-        };
-        let pulled = ring.pull(frame);
-        if ring.waiting.swap(false, Ordering::SeqCst) {
-            self.announce.announce(&ring.flag);
-        }
-        self.end_drained_writers();
-        pulled
-    }
-
-    fn incoming_rates(&self) -> Vec<u32> {
-        let mut rates: Vec<u32> = self.rings.readers.iter().map(|ring| ring.rate).collect();
-        rates.sort_unstable();
-        rates.dedup();
-        rates
-    }
-
-    fn push(&mut self, rate: u32, samples: &[i16], position: u64) {
-        for ring in self.rings.readers.iter().filter(|ring| ring.rate == rate) {
-            ring.push(samples, position);
-            self.announce.announce(&ring.flag);
-        }
-    }
-}
-
 /// Samples in 20 ms.
 fn frame_samples(rate: u32) -> usize {
     rate as usize / 50
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulled(ring: &WriterRing) -> Option<i16> {
+        let mut frame = [0; 160];
+        ring.pull(&mut frame).then(|| frame[0])
+    }
+
+    #[test]
+    fn a_reader_loses_the_oldest_frames_and_is_told_how_many() {
+        let ring = ReaderRing::new(1, 8_000);
+        (0..READER_FRAMES as u64 + 3).for_each(|number| ring.push(&[0; 160], number * 160));
+        assert_eq!(ring.dropped(), 3);
+        assert_eq!(ring.take().unwrap().position, 3 * 160);
+        assert_eq!(std::iter::from_fn(|| ring.take()).count(), READER_FRAMES - 1);
+    }
+
+    #[test]
+    fn a_writer_is_two_frames_ahead_at_most() {
+        let ring = WriterRing::new(1, 8_000);
+        assert_eq!(ring.write(&[1; 100]), 100);
+        assert_eq!(ring.write(&[2; 1_000]), 220);
+        assert_eq!(ring.write(&[3; 1]), 0);
+        assert!(ring.was_waiting());
+        assert_eq!(pulled(&ring), Some(1));
+        assert_eq!(ring.room(), 160);
+        assert_eq!(ring.write(&[3; 160]), 160);
+        assert!(!ring.was_waiting());
+    }
+
+    #[test]
+    fn silence_counts_as_late_only_between_the_first_frame_and_the_close() {
+        let ring = WriterRing::new(1, 8_000);
+        assert_eq!((pulled(&ring), ring.late()), (None, 0));
+        ring.write(&[1; 160]);
+        assert_eq!((pulled(&ring), ring.late()), (Some(1), 0));
+        assert_eq!((pulled(&ring), ring.late()), (None, 1));
+        ring.close();
+        assert_eq!((pulled(&ring), ring.late()), (None, 1));
+    }
+
+    #[test]
+    fn what_was_written_before_the_close_still_goes_out() {
+        let ring = WriterRing::new(1, 8_000);
+        ring.write(&[5; 200]);
+        ring.close();
+        assert_eq!((ring.write(&[6; 10]), ring.ended(), ring.drained()), (0, false, false));
+        assert_eq!(pulled(&ring), Some(5));
+        let mut last = [9; 160];
+        assert!(ring.pull(&mut last));
+        assert_eq!((&last[..40], &last[40..]), (&[5; 40][..], &[0; 120][..]));
+        assert!(ring.drained());
+    }
+
+    #[test]
+    fn a_writer_that_wrote_nothing_ends_at_its_close() {
+        let ring = WriterRing::new(1, 8_000);
+        ring.close();
+        assert!(ring.ended());
+    }
 }

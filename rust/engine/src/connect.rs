@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConnection, StreamOwned};
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
-use tungstenite::handshake::client::{Request, generate_key};
+use tungstenite::handshake::client::{Request as HttpRequest, generate_key};
 use tungstenite::http::Uri;
 use tungstenite::{Error, client};
 
@@ -20,8 +20,8 @@ use crate::tls::TlsTrust;
 use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
 use crate::workers::Workers;
 
-/// Time for a whole attempt.
-pub(crate) const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
+/// Time for a whole attempt, unless a client brings its own.
+pub const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Time for TCP to one address.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(3);
 
@@ -43,52 +43,52 @@ impl Progress {
         self.0.store(step as u8, Ordering::Relaxed);
     }
 
-    /// The failure of an attempt that takes too long.
-    pub(crate) fn timed_out(&self) -> TransportFailure {
+    /// The failure of an attempt that takes longer than `limit`.
+    pub(crate) fn timed_out(&self, limit: Duration) -> TransportFailure {
         let step = match self.0.load(Ordering::Relaxed) {
             0 => TransportStep::Resolve,
             1 => TransportStep::Connect,
             2 => TransportStep::Tls,
             _ => TransportStep::Upgrade,
         };
-        failure(step, format!("no answer within {} seconds", ATTEMPT_LIMIT.as_secs()))
+        failure(step, format!("no answer within {} seconds", limit.as_secs_f32()))
     }
 }
 
-/// Starts an attempt; its result goes to `done` on some worker, perhaps after the limit. Never blocks.
+/// What an attempt needs to know.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) uri: String,
+    pub(crate) trust: TlsTrust,
+    pub(crate) limit: Duration,
+    pub(crate) progress: Progress,
+}
+
+/// Starts an attempt; its result goes to `done` on some worker, perhaps after the limit, or never. Never blocks.
 pub(crate) fn open_websocket(
-    uri: &str,
-    trust: &TlsTrust,
+    request: Request,
     workers: &Workers,
-    progress: Progress,
     done: impl FnOnce(Result<Box<OpenWebSocket>, TransportFailure>) + Send + 'static,
 ) {
-    let target = match parse_target(uri) {
+    let target = match parse_target(&request.uri) {
         Ok(target) => target,
         Err(failure) => return done(Err(failure)),
     };
+    let Request {
+        trust, limit, progress, ..
+    } = request;
+    let (host, port) = (target.host.clone(), target.port);
     let attempt = Attempt {
-        trust: trust.clone(),
+        trust,
         progress,
-        deadline: Instant::now() + ATTEMPT_LIMIT,
+        deadline: Instant::now() + limit,
         target,
     };
-    if let Some(ip) = literal(&attempt.target.host) {
-        let addresses = vec![SocketAddr::new(ip, attempt.target.port)];
-        return attempt.submit(workers, Ok(addresses), Box::new(done));
+    if let Some(ip) = literal(&host) {
+        return attempt.submit(workers, Ok(vec![SocketAddr::new(ip, port)]), Box::new(done));
     }
-    let (host, port) = (attempt.target.host.clone(), attempt.target.port);
-    let pool = workers.clone();
-    let mut parts = Some((attempt, Box::new(done) as Done));
-    let then = move |found| {
-        if let Some((attempt, done)) = parts.take() {
-            attempt.submit(&pool, found, done);
-        }
-    };
-    // when no look-up can start `then` is dropped with `done` in it, and the attempt's limit tells
-    if let Err(cause) = resolve(host, port, then) {
-        tracing::warn!("{cause}");
-    }
+    let workers = workers.clone();
+    resolve(host, port, move |found| attempt.submit(&workers, found, Box::new(done)));
 }
 
 type Done = Box<dyn FnOnce(Result<Box<OpenWebSocket>, TransportFailure>) + Send>;
@@ -196,7 +196,7 @@ impl Attempt {
         WebSocket::new(websocket).map_err(|error| io_failure(TransportStep::Upgrade, &error))
     }
 
-    fn request(&self) -> Result<Request, tungstenite::http::Error> {
+    fn request(&self) -> Result<HttpRequest, tungstenite::http::Error> {
         let Target { uri, host, port, tls } = &self.target;
         let default = if *tls { 443 } else { 80 };
         let host = if *port == default {
@@ -204,7 +204,7 @@ impl Attempt {
         } else {
             format!("{host}:{port}")
         };
-        Request::builder()
+        HttpRequest::builder()
             .uri(uri.clone())
             .header("Host", host)
             .header("Connection", "Upgrade")
@@ -240,12 +240,20 @@ fn parse_target(uri: &str) -> Result<Target, TransportFailure> {
         Some("ws") => false,
         _ => return Err(bad("its scheme must be wss (or ws, to loopback)")),
     };
-    let host = uri
-        .host()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| bad("it has no host"))?
-        .to_owned();
-    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+    let authority = authority.ok_or_else(|| bad("it has no host"))?;
+    let host = authority.host().to_owned();
+    let port = match authority.port_u16() {
+        Some(port) => port,
+        None if authority.as_str().ends_with(&host) => {
+            if tls {
+                443
+            } else {
+                80
+            }
+        }
+        None => return Err(bad("its port is no number below 65536")),
+    };
     Ok(Target { uri, host, port, tls })
 }
 

@@ -22,6 +22,7 @@ use mio::{Poll, Waker};
 
 use crate::agent::Agent;
 use crate::client::Client;
+pub use crate::connect::OPEN_LIMIT;
 use crate::error::{EngineError, open_files_limit};
 use crate::histogram::{DurationCounts, Histogram};
 use crate::listener::{ListenOptions, Listener};
@@ -36,10 +37,12 @@ use reactor::{Reactor, panic_text};
 pub struct ClientOptions<A: Agent> {
     /// Its protocol state.
     pub agent: A,
-    /// Whom its WebSockets trust.
+    /// Whom it trusts.
     pub tls: TlsTrust,
     /// The last command its agent gets when the client is closed.
     pub farewell: Option<A::Command>,
+    /// Time for one attempt to open its WebSocket; [`OPEN_LIMIT`] is usual.
+    pub open_limit: Duration,
 }
 
 /// A handle on a driver thread; the thread ends with the last handle and the last of its agents.

@@ -4,6 +4,7 @@
 mod accept;
 pub mod agent;
 pub mod audio_ring;
+mod call_rings;
 pub mod client;
 mod connect;
 pub mod driver;

@@ -1,4 +1,4 @@
-//! The server's side: a port whose accepted WebSockets become agents of the driver.
+//! The server's side: a port whose accepted connections become agents of the driver.
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,7 +72,7 @@ pub enum ListenerEvent<E> {
 /// A listening port and its agents.
 #[derive(Debug)]
 pub struct Listener<A: Agent> {
-    listener: AgentId,
+    id: AgentId,
     local: SocketAddr,
     mailbox: Arc<Mailbox<A::Command, A::Event>>,
     driver: Mutex<Option<Driver<A>>>,
@@ -81,13 +81,13 @@ pub struct Listener<A: Agent> {
 
 impl<A: Agent> Listener<A> {
     pub(crate) fn new(
-        listener: AgentId,
+        id: AgentId,
         local: SocketAddr,
         mailbox: Arc<Mailbox<A::Command, A::Event>>,
         driver: Driver<A>,
     ) -> Self {
         Self {
-            listener,
+            id,
             local,
             mailbox,
             driver: Mutex::new(Some(driver)),
@@ -148,7 +148,7 @@ impl<A: Agent> Listener<A> {
         self.check_process()?;
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(driver) = driver {
-            self.mailbox.send(self.listener, Directive::Close)?;
+            self.mailbox.send(self.id, Directive::Close)?;
             driver.signal(&self.mailbox);
         }
         Ok(())

@@ -13,11 +13,11 @@ const CATCH_UP: u64 = 3;
 /// Who ticks when. `K` is a call.
 #[derive(Debug)]
 pub(crate) struct Slots<K> {
-    slots: [Vec<K>; SLOTS],
+    calls: [Vec<K>; SLOTS],
     epoch: Instant,
     /// Number of the next slot to run, counted from the epoch.
     next: u64,
-    calls: usize,
+    count: usize,
 }
 
 /// A slot that is due.
@@ -33,16 +33,16 @@ pub(crate) struct Due {
 impl<K: Copy + PartialEq> Slots<K> {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            slots: Default::default(),
+            calls: Default::default(),
             epoch: now,
             next: 0,
-            calls: 0,
+            count: 0,
         }
     }
 
     /// Gives a call the slot with the fewest calls; of those, the one that comes next.
     pub(crate) fn add(&mut self, call: K, now: Instant) {
-        if self.calls == 0 {
+        if self.count == 0 {
             self.next = self.number_at(now) + 1;
         }
         let first = (self.next % SLOTS as u64) as usize;
@@ -62,10 +62,10 @@ impl<K: Copy + PartialEq> Slots<K> {
 
     /// Takes a call's slot back.
     pub(crate) fn remove(&mut self, call: K) {
-        for slot in &mut self.slots {
+        for slot in &mut self.calls {
             let before = slot.len();
             slot.retain(|other| *other != call);
-            self.calls -= before - slot.len();
+            self.count -= before - slot.len();
         }
     }
 
@@ -99,18 +99,18 @@ impl<K: Copy + PartialEq> Slots<K> {
 
     /// The calls of a slot.
     pub(crate) fn calls(&self, due: Due) -> &[K] {
-        self.slots.get(due.slot).map_or(&[], Vec::as_slice)
+        self.calls.get(due.slot).map_or(&[], Vec::as_slice)
     }
 
     fn insert(&mut self, call: K, slot: usize) {
-        if let Some(calls) = self.slots.get_mut(slot) {
+        if let Some(calls) = self.calls.get_mut(slot) {
             calls.push(call);
-            self.calls += 1;
+            self.count += 1;
         }
     }
 
     fn load(&self, slot: usize) -> usize {
-        self.slots.get(slot).map_or(0, Vec::len)
+        self.calls.get(slot).map_or(0, Vec::len)
     }
 
     fn number_at(&self, now: Instant) -> u64 {
@@ -141,10 +141,10 @@ mod tests {
         let now = Instant::now();
         let mut slots = Slots::new(now);
         (0..24).for_each(|call| slots.add(call, now));
-        assert!(slots.slots.iter().all(|calls| calls.len() == 3));
+        assert!(slots.calls.iter().all(|calls| calls.len() == 3));
         slots.remove(0);
         slots.add(24, now);
-        assert!(slots.slots.iter().all(|calls| calls.len() == 3));
+        assert!(slots.calls.iter().all(|calls| calls.len() == 3));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whom a client's WebSockets trust. TLS 1.2 or 1.3, chain and host name checked always.
+//! Whom a client trusts. TLS 1.2 or 1.3, chain and host name checked always.
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

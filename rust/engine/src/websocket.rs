@@ -14,7 +14,7 @@ const MESSAGE_LIMIT: usize = 128 * 1024;
 /// Bytes that may wait for a peer that does not read; more fail the connection.
 const WRITE_LIMIT: usize = 512 * 1024;
 
-/// The settings of all our WebSockets.
+/// The settings that each WebSocket of ours has.
 pub(crate) fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
@@ -70,7 +70,8 @@ impl WebSocket {
             Ok(Message::Text(text)) => Ok(Incoming::Message(text.as_bytes().to_vec())),
             Ok(Message::Binary(bytes)) => Ok(Incoming::Message(bytes.to_vec())),
             Ok(Message::Close(frame)) => {
-                self.flush()?;
+                // the answer; on a server's side it ends the connection, which is no news any more
+                let _ = self.0.flush();
                 Ok(Incoming::Close(close_end(frame)))
             }
             Ok(_) => {

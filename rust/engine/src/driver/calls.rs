@@ -7,7 +7,7 @@ use mio::{Interest, Token};
 
 use super::Counts;
 use super::sources::{Source, Sources};
-use crate::audio_ring::CallRings;
+use crate::call_rings::CallRings;
 use crate::mailbox::AgentId;
 use crate::udp::{Received, UdpEndpoint};
 

@@ -5,7 +5,7 @@ use c2c_proto::io::TransportFailure;
 use mio::{Interest, Token};
 
 use super::sources::{Source, Sources};
-use crate::connect::{ATTEMPT_LIMIT, Progress};
+use crate::connect::Progress;
 use crate::mailbox::AgentId;
 use crate::websocket::{Incoming, WebSocket, WebSocketEnd};
 
@@ -26,6 +26,7 @@ enum State {
     Down,
     Opening {
         deadline: Instant,
+        limit: Duration,
         progress: Progress,
     },
     Up(WebSocket, Token),
@@ -41,12 +42,13 @@ pub(crate) enum Overdue {
 
 impl Line {
     /// Starts an attempt; gives its number, and where it tells how far it is.
-    pub(crate) fn open(&mut self, sources: &mut Sources, now: Instant) -> (u64, Progress) {
+    pub(crate) fn open(&mut self, sources: &mut Sources, limit: Duration, now: Instant) -> (u64, Progress) {
         self.drop_socket(sources);
         self.attempt += 1;
         let progress = Progress::default();
         self.state = State::Opening {
-            deadline: now + ATTEMPT_LIMIT + GRACE,
+            deadline: now + limit + GRACE,
+            limit,
             progress: progress.clone(),
         };
         (self.attempt, progress)
@@ -146,8 +148,8 @@ impl Line {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return None;
         }
-        if let State::Opening { progress, .. } = &self.state {
-            let failure = progress.timed_out();
+        if let State::Opening { limit, progress, .. } = &self.state {
+            let failure = progress.timed_out(*limit);
             self.state = State::Down;
             return Some(Overdue::Failed(failure));
         }

@@ -144,8 +144,7 @@ impl<A: Agent + 'static> Reactor<A> {
     fn take(&mut self, note: Note<A>) {
         match note {
             Note::Add(id, options, mailbox) => {
-                let seat = Seat::of_client(id, options.agent, mailbox, options.tls, options.farewell);
-                self.seats.insert(id, seat);
+                self.seats.insert(id, Seat::of_client(id, *options, mailbox));
                 self.serve(id, |_, _, _| ());
             }
             Note::Listen(id, socket, options, mailbox) => {
@@ -255,7 +254,7 @@ impl<A: Agent + 'static> Reactor<A> {
     fn run_timers(&mut self) {
         let now = Instant::now();
         while let Some(id) = self.timers.pop_due(now) {
-            self.serve(id, |seat, floor, now| seat.on_time(floor, now));
+            self.serve(id, Seat::on_time);
             if self.timers.deadline_of(id).is_some_and(|deadline| deadline <= now) {
                 self.timers.set(id, Some(now + SHORTEST_TIMER));
             }
@@ -271,13 +270,13 @@ impl<A: Agent + 'static> Reactor<A> {
             self.floor.counts.skipped_ticks.fetch_add(skipped, Ordering::Relaxed);
             for (id, call) in calls {
                 let counts = self.floor.counts.clone();
-                self.serve(id, |seat, _, now| {
+                self.serve(id, |seat, floor, now| {
                     let lateness = now.saturating_duration_since(due.since);
                     counts.lateness.record(lateness);
                     counts
                         .late_ticks
                         .fetch_add(u64::from(lateness > LATE), Ordering::Relaxed);
-                    seat.tick(call, now);
+                    seat.tick(floor, call, now);
                 });
             }
         }

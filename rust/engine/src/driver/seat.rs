@@ -9,10 +9,10 @@ use c2c_proto::io::{CallId, Datagram, Output, TransportFailure, TransportInput};
 use super::calls::Call;
 use super::line::{Line, Overdue};
 use super::sources::Sources;
-use super::{Counts, Inbox, Note};
+use super::{ClientOptions, Counts, Inbox, Note};
 use crate::agent::Agent;
 use crate::audio_ring::{ReaderRing, WriterRing, end_reader, end_writer};
-use crate::connect::open_websocket;
+use crate::connect::{Request, open_websocket};
 use crate::mailbox::{AgentId, Directive, Mailbox, Notice};
 use crate::slots::Slots;
 use crate::tls::TlsTrust;
@@ -50,6 +50,12 @@ pub(crate) enum Life {
     Failed(String),
 }
 
+/// How a client opens its WebSocket; an accepted agent has none to open.
+struct Dialing {
+    tls: TlsTrust,
+    limit: Duration,
+}
+
 /// An agent and what belongs to it.
 pub(crate) struct Seat<A: Agent> {
     id: AgentId,
@@ -57,7 +63,7 @@ pub(crate) struct Seat<A: Agent> {
     owner: AgentId,
     agent: A,
     mailbox: Arc<Mailbox<A::Command, A::Event>>,
-    tls: Option<TlsTrust>,
+    dialing: Option<Dialing>,
     farewell: Option<A::Command>,
     line: Line,
     calls: HashMap<CallId, Call>,
@@ -71,13 +77,18 @@ impl<A: Agent + 'static> Seat<A> {
     /// A client's agent.
     pub(crate) fn of_client(
         id: AgentId,
-        agent: A,
+        options: ClientOptions<A>,
         mailbox: Arc<Mailbox<A::Command, A::Event>>,
-        tls: TlsTrust,
-        farewell: Option<A::Command>,
     ) -> Self {
+        let ClientOptions {
+            agent,
+            tls,
+            farewell,
+            open_limit,
+        } = options;
+        let dialing = Some(Dialing { tls, limit: open_limit });
         Self {
-            tls: Some(tls),
+            dialing,
             farewell,
             ..Self::new(id, id, agent, mailbox)
         }
@@ -99,7 +110,7 @@ impl<A: Agent + 'static> Seat<A> {
             owner,
             agent,
             mailbox,
-            tls: None,
+            dialing: None,
             farewell: None,
             line: Line::default(),
             calls: HashMap::new(),
@@ -237,9 +248,13 @@ impl<A: Agent + 'static> Seat<A> {
     }
 
     /// 20 ms of a call.
-    pub(crate) fn tick(&mut self, call: CallId, now: Instant) {
-        if let Some(state) = self.calls.get_mut(&call) {
-            self.agent.tick(call, &mut state.rings.port(&*self.mailbox), now);
+    pub(crate) fn tick(&mut self, floor: &mut Floor<A>, call: CallId, now: Instant) {
+        let Some(state) = self.calls.get_mut(&call) else { return };
+        self.agent.tick(call, &mut state.rings.port(&*self.mailbox, now), now);
+        if let Some(moment) = state.rings.better_moment()
+            && state.ticking
+        {
+            floor.slots.move_behind((self.id, call), moment);
         }
     }
 
@@ -252,7 +267,7 @@ impl<A: Agent + 'static> Seat<A> {
         }
         let at_rest = self.line.is_down() && self.calls.is_empty();
         let leaves = self.leaving.is_some_and(|limit| at_rest || limit <= now);
-        let hung_up = self.tls.is_none() && self.line.is_down();
+        let hung_up = self.dialing.is_none() && self.line.is_down();
         if leaves || hung_up {
             return Life::Over;
         }
@@ -281,7 +296,7 @@ impl<A: Agent + 'static> Seat<A> {
 
     fn perform(&mut self, floor: &mut Floor<A>, output: Output<A::Event>, now: Instant) {
         match output {
-            Output::OpenWebSocket(uri) => self.open(floor, &uri, now),
+            Output::OpenWebSocket(uri) => self.open(floor, uri, now),
             Output::Send(message) => {
                 if let Err(end) = self.line.send(message) {
                     self.lost(floor, end, now);
@@ -309,14 +324,21 @@ impl<A: Agent + 'static> Seat<A> {
         }
     }
 
-    fn open(&mut self, floor: &mut Floor<A>, uri: &str, now: Instant) {
-        let Some(tls) = &self.tls else {
+    fn open(&mut self, floor: &mut Floor<A>, uri: String, now: Instant) {
+        let Some(dialing) = &self.dialing else {
             tracing::error!("an accepted connection's agent cannot open a WebSocket");
             return;
         };
-        let (attempt, progress) = self.line.open(&mut floor.sources, now);
+        let (trust, limit) = (dialing.tls.clone(), dialing.limit);
+        let (attempt, progress) = self.line.open(&mut floor.sources, limit, now);
+        let request = Request {
+            uri,
+            trust,
+            limit,
+            progress,
+        };
         let (inbox, id) = (floor.inbox.clone(), self.id);
-        open_websocket(uri, tls, &floor.connectors, progress, move |result| {
+        open_websocket(request, &floor.connectors, move |result| {
             inbox.send(Note::Opened(id, attempt, result));
         });
     }
