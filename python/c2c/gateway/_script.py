@@ -88,7 +88,7 @@ class Wait(Step):
 
 @dataclass(frozen=True)
 class Listen(Step):
-    """Until the client was heard and then silent for `silence` seconds, at most `at_most`; without `silence` all of them."""
+    """Until the client was heard and then silent for `silence` seconds, or until `at_most` seconds have passed."""
 
     at_most: float = 10.0
     silence: float | None = None
