@@ -1,6 +1,8 @@
 //! A client's end of one connection to a gateway agent, in virtual time: text in, messages and events out.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub mod pair;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
