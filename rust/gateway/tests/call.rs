@@ -9,7 +9,7 @@ use c2c_gateway::settings::GatewaySettings;
 use c2c_proto::io::{Command, Event, Originator};
 use c2c_proto::media::codec::Codec;
 use support::pair::{CALL, Pair, Side, level_at, tone};
-use support::settings;
+use support::{Connection, settings};
 
 fn scripted(steps: &[Step]) -> GatewaySettings {
     GatewaySettings {
@@ -113,14 +113,30 @@ fn is_cancelled_while_it_rings() {
 }
 
 #[test]
-fn a_call_nobody_let_in_is_refused_by_the_media_it_offers() {
-    let mut pair = Pair::registered(GatewaySettings {
-        codecs: Vec::new(),
-        ..settings()
-    });
-    pair.call();
-    let (end, _) = pair.client_end();
-    assert_eq!((end.cause.as_str(), end.sip_status), ("Incompatible SDP", Some(488)));
+fn an_invite_without_sdp_is_refused() {
+    let mut connection = Connection::open(GatewaySettings::default());
+    let invite = connection.make("INVITE", "sip:app-1@realm.example", "Contact: <sip:x@c.invalid>\r\n");
+    connection.send(&invite.to_bytes());
+    assert_eq!(connection.statuses(), [100, 488]);
+    assert!(
+        connection
+            .events
+            .iter()
+            .any(|event| matches!(event, GatewayEvent::CallEnded(..)))
+    );
+}
+
+#[test]
+fn what_the_client_requires_and_nobody_has_is_named() {
+    let mut connection = Connection::open(GatewaySettings::default());
+    let headers = "Contact: <sip:x@c.invalid>\r\nRequire: timer, 100rel\r\n";
+    let invite = connection.make("INVITE", "sip:app-1@realm.example", headers);
+    connection.send(&invite.to_bytes());
+    let response = connection.response();
+    assert_eq!(
+        (response.status, response.headers.get("Unsupported")),
+        (420, Some("100rel"))
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A client's end of one connection to a gateway agent, in virtual time: text in, messages and events out.
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's support")]
 
 pub mod pair;
 

@@ -261,7 +261,7 @@ impl Pair {
         }
         if let Some(entry) = self.deliveries.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (side, delivery) = entry.remove();
-            self.deliver(side, delivery);
+            self.deliver(side, &delivery);
         }
         if self.client.poll_timeout().is_some_and(|due| due <= self.now) {
             self.client.handle_timeout(self.now);
@@ -284,8 +284,8 @@ impl Pair {
         self.next_tick = self.now + FRAME;
     }
 
-    fn deliver(&mut self, side: Side, delivery: Delivery) {
-        let input = match &delivery {
+    fn deliver(&mut self, side: Side, delivery: &Delivery) {
+        let input = match delivery {
             Delivery::Opened => TransportInput::Opened {
                 local: address(if side == Side::Client { 50_000 } else { 8443 }),
                 remote: address(if side == Side::Client { 8443 } else { 50_000 }),
