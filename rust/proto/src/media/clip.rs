@@ -1,4 +1,5 @@
 //! Sound to be played: signed 16-bit mono PCM, made from samples or from a WAV file.
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ impl Clip {
         if bytes.len() > MAX_WAV_BYTES {
             return Err(ClipError::TooLarge(bytes.len()));
         }
-        let mut reader = WavReader::new(Cursor::new(bytes)).map_err(unreadable)?;
+        let bytes = with_true_length(bytes);
+        let mut reader = WavReader::new(Cursor::new(bytes.as_ref())).map_err(unreadable)?;
         let spec = reader.spec();
         check_rate(spec.sample_rate)?;
         check_length(spec.sample_rate, reader.duration() as usize)?;
@@ -109,6 +111,38 @@ fn unreadable(error: hound::Error) -> ClipError {
     }
 }
 
+/// A file whose data chunk claims more than there is (streamed or cut) gets the length that is there.
+fn with_true_length(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut at = 12;
+    let mut block_align = 1;
+    // bounded: each chunk takes at least its header's 8 bytes
+    while let Some((id, length)) = chunk_header(bytes, at) {
+        let body = at + 8;
+        let there = bytes.len() - body;
+        if id == *b"data" && length as usize > there {
+            let whole = (there - there % block_align) as u32;
+            let mut bytes = bytes.get(..body + whole as usize).unwrap_or(bytes).to_vec();
+            if let Some(field) = bytes.get_mut(at + 4..body) {
+                field.copy_from_slice(&whole.to_le_bytes());
+            }
+            return Cow::Owned(bytes);
+        }
+        if let Some(&[low, high]) = bytes.get(body + 12..body + 14).filter(|_| id == *b"fmt ") {
+            block_align = usize::from(u16::from_le_bytes([low, high])).max(1);
+        }
+        // chunks start on even bytes
+        at = body + (length as usize).next_multiple_of(2);
+    }
+    Cow::Borrowed(bytes)
+}
+
+fn chunk_header(bytes: &[u8], at: usize) -> Option<([u8; 4], u32)> {
+    let header = bytes.get(at..at.checked_add(8)?)?;
+    let (id, length) = header.split_first_chunk::<4>()?;
+    let (length, _) = length.split_first_chunk::<4>()?;
+    Some((*id, u32::from_le_bytes(*length)))
+}
+
 fn read_mono(reader: &mut WavReader<Cursor<&[u8]>>, spec: WavSpec) -> Result<Vec<i16>, ClipError> {
     let channels = usize::from(spec.channels);
     match (spec.sample_format, spec.bits_per_sample) {
@@ -129,7 +163,7 @@ fn mix_down<S>(
     channels: usize,
     scale: impl Fn(S) -> f64,
 ) -> Result<Vec<i16>, ClipError> {
-    let mut mono = Vec::with_capacity(samples.size_hint().0 / channels.max(1));
+    let mut mono = Vec::new();
     'frames: loop {
         let mut sum = 0.0;
         for channel in 0..channels {
@@ -148,3 +182,6 @@ fn mix_down<S>(
 fn to_i16(sample: f64) -> i16 {
     (sample * 32_768.0).round() as i16
 }
+
+#[cfg(test)]
+mod tests;

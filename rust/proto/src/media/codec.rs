@@ -356,3 +356,6 @@ fn opus_encoder(rate: u32, settings: OpusSettings) -> Result<opusic_c::Encoder, 
     encoder.set_dtx(false)?;
     Ok(encoder)
 }
+
+#[cfg(test)]
+mod tests;

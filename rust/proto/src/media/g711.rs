@@ -88,3 +88,95 @@ const fn decode_a(code: u8) -> i16 {
     };
     (if code & 0x80 == 0 { -magnitude } else { magnitude }) as i16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G.711 tables 1a and 2a: values at the segments' ends in the laws' own units, with their codes.
+    const A_ENDS: [(i32, u8); 8] = [
+        (4_032, 0b1111_1111),
+        (2_112, 0b1111_0000),
+        (1_056, 0b1110_0000),
+        (528, 0b1101_0000),
+        (264, 0b1100_0000),
+        (132, 0b1011_0000),
+        (66, 0b1010_0000),
+        (1, 0b1000_0000),
+    ];
+    const MU_ENDS: [(i32, u8); 10] = [
+        (8_031, 0b1000_0000),
+        (4_191, 0b1000_1111),
+        (2_079, 0b1001_1111),
+        (1_023, 0b1010_1111),
+        (495, 0b1011_1111),
+        (231, 0b1100_1111),
+        (99, 0b1101_1111),
+        (33, 0b1110_1111),
+        (2, 0b1111_1110),
+        (0, 0b1111_1111),
+    ];
+
+    #[test]
+    fn table_values_of_the_recommendation() {
+        for (value, code) in A_ENDS {
+            // 13 bits; even bits are inverted on the line
+            assert_eq!(i32::from(Law::A.decode(code ^ A_INVERTED)), value * 8);
+            assert_eq!(i32::from(Law::A.decode(code ^ A_INVERTED ^ 0x80)), -value * 8);
+        }
+        for (value, code) in MU_ENDS {
+            assert_eq!(i32::from(Law::Mu.decode(code)), value * 4);
+            assert_eq!(i32::from(Law::Mu.decode(code ^ 0x80)), -value * 4);
+        }
+    }
+
+    #[test]
+    fn decision_values_of_the_recommendation() {
+        // G.711 table 1a, decision values 128 to 1 and table 2a, decision values 128 to 1
+        for (decision, above, below) in [
+            (2_048, 0xf0, 0xef),
+            (1_024, 0xe0, 0xdf),
+            (64, 0xa0, 0x9f),
+            (2, 0x81, 0x80),
+        ] {
+            assert_eq!(Law::A.encode((decision * 8) as i16), above ^ A_INVERTED);
+            assert_eq!(Law::A.encode((decision * 8 - 1) as i16), below ^ A_INVERTED);
+        }
+        for (decision, above, below) in [
+            (4_063, 0x8f, 0x90),
+            (2_015, 0x9f, 0xa0),
+            (31, 0xef, 0xf0),
+            (1, 0xfe, 0xff),
+        ] {
+            assert_eq!(Law::Mu.encode((decision * 4) as i16), above);
+            assert_eq!(Law::Mu.encode((decision * 4 - 1) as i16), below);
+        }
+    }
+
+    #[test]
+    fn the_error_is_half_a_step_at_most() {
+        for sample in -32_635..=32_635_i16 {
+            let (mu, a) = (Law::Mu.encode(sample), Law::A.encode(sample));
+            let mu_step = 8_u16 << ((!mu >> 4) & 7);
+            let a_step = 16_u16 << (((a ^ A_INVERTED) >> 4) & 7).saturating_sub(1);
+            assert!(Law::Mu.decode(mu).abs_diff(sample) <= mu_step / 2, "µ {sample}");
+            assert!(Law::A.decode(a).abs_diff(sample) <= a_step / 2, "A {sample}");
+        }
+    }
+
+    #[test]
+    fn full_scale_is_clipped() {
+        assert_eq!((Law::Mu.encode(i16::MAX), Law::Mu.encode(i16::MIN)), (0x80, 0x00));
+        assert_eq!((Law::A.encode(i16::MAX), Law::A.encode(i16::MIN)), (0xaa, 0x2a));
+    }
+
+    #[test]
+    fn codes_survive_a_round_trip() {
+        for code in 0..=255 {
+            assert_eq!(Law::A.encode(Law::A.decode(code)), code);
+            // µ-law has two zeros
+            let expected = if code == 0x7f { 0xff } else { code };
+            assert_eq!(Law::Mu.encode(Law::Mu.decode(code)), expected);
+        }
+    }
+}

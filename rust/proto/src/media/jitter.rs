@@ -195,7 +195,7 @@ impl JitterBuffer {
         let now = self.ticks_at(now);
         let frame = self.frame();
         if let Some(stream) = self.stream.as_mut().filter(|stream| stream.taken.is_none()) {
-            stream.catch_up(i64::MAX, now, frame);
+            stream.catch_up(i64::MAX, now, frame, 1);
         }
         self.drop_what_has_passed();
         let Some(stream) = self.stream.as_mut() else {
@@ -205,13 +205,13 @@ impl JitterBuffer {
             return Next::Late;
         };
         let is_lost = stream.taken.is_some_and(|taken| taken + 1 != sequence);
-        stream.catch_up(timestamp, now, if is_lost { 3 * frame } else { frame });
+        stream.catch_up(timestamp, now, frame, if is_lost { 3 } else { 1 });
         let gap = timestamp - stream.play;
         if gap <= 0 {
             self.take_first()
         } else if !is_lost {
             Self::pause(stream, gap.min(frame))
-        } else if stream.delay_at(now) + frame <= stream.delay.target() {
+        } else if stream.delay_at(now) < stream.delay.target() {
             Next::Late
         } else {
             self.lost(gap, frame)
@@ -400,11 +400,12 @@ impl Stream {
         is_new
     }
 
-    /// Where sound is missing anyway, up to `first`, time lost by waiting is made good if it is at least `worth`.
-    fn catch_up(&mut self, first: i64, now: i64, worth: i64) {
+    /// Where sound is missing anyway, up to `first`, whole frames lost by waiting are made good if there are `worth` of them.
+    fn catch_up(&mut self, first: i64, now: i64, frame: i64, worth: i64) {
         let wanted = (now - self.delay.base() - self.delay.target()).min(first);
-        if wanted - self.play >= worth {
-            self.play = wanted;
+        let frames = (wanted - self.play) / frame;
+        if frames >= worth {
+            self.play += frames * frame;
         }
     }
 }
@@ -414,3 +415,6 @@ fn recycle(spare: &mut Vec<Vec<u8>>, payload: Vec<u8>) {
         spare.push(payload);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,5 +27,7 @@ pub mod srtp;
 pub mod stats;
 pub mod timing_random;
 #[cfg(test)]
+mod test_port;
+#[cfg(test)]
 mod tone;
 pub mod transport;

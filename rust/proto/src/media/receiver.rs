@@ -238,3 +238,6 @@ impl Levels {
 fn is_newer(sequence: u16, than: u16) -> bool {
     sequence.wrapping_sub(than).cast_signed() > 0
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,7 @@ impl Reception {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_clock::start;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -194,11 +195,11 @@ mod tests {
 
     #[test]
     fn jitter_follows_the_arrival_times() {
-        let start = Instant::now();
+        let begin = start();
         let mut steady = Reception::new(1, 0);
         let mut shaken = Reception::new(1, 0);
         for n in 0..500_u32 {
-            let now = start + Duration::from_millis(20) * n;
+            let now = begin + Duration::from_millis(20) * n;
             steady.time(n * 960, 48_000, now);
             shaken.time(n * 960, 48_000, now + Duration::from_millis(10) * (n % 2));
         }
@@ -209,10 +210,10 @@ mod tests {
 
     #[test]
     fn jitter_survives_a_change_of_clock() {
-        let start = Instant::now();
+        let begin = start();
         let mut reception = Reception::new(1, 0);
         for n in 0..200_u32 {
-            let now = start + Duration::from_millis(u64::from(20 * n + 8 * (n % 2)));
+            let now = begin + Duration::from_millis(u64::from(20 * n + 8 * (n % 2)));
             let (timestamp, clock) = if n < 100 { (n * 960, 48_000) } else { (n * 160, 8_000) };
             reception.time(timestamp, clock, now);
         }
@@ -224,7 +225,7 @@ mod tests {
         fn any_sequence_of_packets_keeps_the_numbers_in_range(
             packets in proptest::collection::vec((any::<u16>(), any::<u32>(), 0..10_u64), 1..400),
         ) {
-            let mut now = Instant::now();
+            let mut now = start();
             let mut reception = Reception::new(1, packets[0].0);
             for (sequence, timestamp, wait) in packets {
                 now += Duration::from_millis(wait);

@@ -204,3 +204,6 @@ impl AudioSender {
         self.encoder.encode(frame, &mut self.packet)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,10 +65,10 @@ pub(crate) fn measure(samples: &[i16], rate: u32, frequency: f64) -> Heard {
     }
 }
 
-/// The frequency in Hz, between `low` and `high`, at which most is heard.
-pub(crate) fn strongest(samples: &[i16], rate: u32, low: f64, high: f64) -> f64 {
-    let steps = ((high - low) / 2.0) as u32;
-    let frequencies = (0..=steps).map(|step| low + f64::from(step) * 2.0);
+/// The frequency in Hz, between `low` and `high` and a multiple of 5, of which there is most in the first 50 ms.
+pub(crate) fn strongest(samples: &[i16], rate: u32, low: u32, high: u32) -> f64 {
+    let samples = &samples[..samples.len().min(rate as usize / 20)];
+    let frequencies = (low..=high).step_by(5).map(f64::from);
     let heard = frequencies.map(|frequency| (measure(samples, rate, frequency).amplitude, frequency));
     heard.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap().1
 }
