@@ -29,6 +29,8 @@ mod credentials;
 mod pairs;
 mod requests;
 mod stun;
+#[cfg(test)]
+mod tests;
 
 /// Pairs that are checked, RFC 8445 §6.1.2.5; candidates beyond are left out, worst priority first.
 const MAX_CHECKED_PAIRS: usize = 100;

@@ -6,6 +6,8 @@
     clippy::disallowed_methods,
     reason = "a test fails by panicking, and its first Instant has to come from somewhere"
 )]
+mod hostile;
+mod loss;
 mod network;
 mod setup;
 mod sound;
