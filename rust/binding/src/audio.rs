@@ -2,6 +2,7 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
+use c2c_engine::audio_ring::{ReaderRing, WriterRing};
 use c2c_proto::media::clip;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
@@ -119,58 +120,76 @@ impl AudioFrame {
 
 /// The reading end of a call's sound.
 #[pyclass(frozen, module = "c2c._c2c")]
-pub(crate) struct AudioReader {}
+pub(crate) struct AudioReader(pub(crate) Arc<ReaderRing>);
 
 #[pymethods]
 impl AudioReader {
     #[getter]
     fn ring(&self) -> u64 {
-        0
+        self.0.ring()
     }
+
     #[getter]
     fn rate(&self) -> u32 {
-        0
+        self.0.rate()
     }
+
     #[getter]
     fn dropped(&self) -> u64 {
-        0
+        self.0.dropped()
     }
+
     #[getter]
     fn ended(&self) -> bool {
-        true
+        self.0.ended()
     }
+
     fn take(&self) -> Option<AudioFrame> {
-        None
+        let frame = self.0.take()?;
+        Some(AudioFrame::from_samples(frame.samples, self.0.rate(), frame.position))
     }
-    fn close(&self) {}
+
+    fn close(&self) {
+        self.0.close();
+    }
 }
 
 /// The writing end of a call's sound.
 #[pyclass(frozen, module = "c2c._c2c")]
-pub(crate) struct AudioWriter {}
+pub(crate) struct AudioWriter(pub(crate) Arc<WriterRing>);
 
 #[pymethods]
 impl AudioWriter {
     #[getter]
     fn ring(&self) -> u64 {
-        0
+        self.0.ring()
     }
+
     #[getter]
     fn rate(&self) -> u32 {
-        0
+        self.0.rate()
     }
+
     #[getter]
     fn late(&self) -> u64 {
-        0
+        self.0.late()
     }
+
     #[getter]
     fn ended(&self) -> bool {
-        true
+        self.0.ended()
     }
+
+    /// Takes samples from sample `offset` on and says how many; only what there is room for is copied.
     #[pyo3(signature = (samples, offset=0))]
-    fn write(&self, samples: &Bound<'_, PyAny>, offset: usize) -> PyResult<usize> {
-        let _ = offset;
-        Ok(SampleBuffer::of(samples)?.len() * 0)
+    fn write(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, offset: usize) -> PyResult<usize> {
+        let buffer = SampleBuffer::of(samples)?;
+        // at least one, so that the ring knows that somebody waits for room
+        let wanted = self.0.room().max(1);
+        Ok(self.0.write(&buffer.copy(py, offset, wanted)))
     }
-    fn close(&self) {}
+
+    fn close(&self) {
+        self.0.close();
+    }
 }

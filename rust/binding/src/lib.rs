@@ -14,6 +14,8 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _c2c {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
@@ -28,4 +30,9 @@ mod _c2c {
     use super::gateway::{Gateway, GatewayEvent, GatewayMisbehaviour, GatewaySettings, GatewayStep};
     #[pymodule_export]
     use super::settings::{SipSettings, TlsSettings};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::engine::shut_down_at_exit(module.py())
+    }
 }

@@ -1,8 +1,9 @@
 //! What a driver thread drives: a sans-IO agent with one WebSocket, and any number of calls with UDP sockets and 20 ms slots.
 use std::time::Instant;
 
-use c2c_proto::io::{AudioPort, CallId, Datagram, Output, TransportInput, UdpInput};
+use c2c_proto::io::{AudioPort, CallId, Command, Datagram, Event, Output, TransportInput, UdpInput};
 use c2c_proto::media::stats::CallStats;
+use c2c_proto::user_agent::UserAgent;
 
 /// A sans-IO agent: `c2c_proto`'s `UserAgent` for clients, the gateway's agent for its connections.
 pub trait Agent: Send {
@@ -29,4 +30,45 @@ pub trait Agent: Send {
     fn poll_timeout(&self) -> Option<Instant>;
     /// Numbers of a live call.
     fn stats(&self, call: CallId, now: Instant) -> Option<CallStats>;
+}
+
+impl Agent for UserAgent {
+    type Command = Command;
+    type Event = Event;
+
+    fn handle_command(&mut self, command: Command, now: Instant) {
+        Self::handle_command(self, command, now);
+    }
+
+    fn handle_transport(&mut self, input: TransportInput<'_>, now: Instant) {
+        Self::handle_transport(self, input, now);
+    }
+
+    fn handle_udp(&mut self, call: CallId, input: UdpInput, now: Instant) {
+        Self::handle_udp(self, call, input, now);
+    }
+
+    fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant) {
+        Self::handle_datagram(self, call, datagram, now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Self::handle_timeout(self, now);
+    }
+
+    fn tick(&mut self, call: CallId, audio: &mut dyn AudioPort, now: Instant) {
+        Self::tick(self, call, audio, now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output<Event>> {
+        Self::poll_output(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Self::poll_timeout(self)
+    }
+
+    fn stats(&self, call: CallId, now: Instant) -> Option<CallStats> {
+        Self::stats(self, call, now)
+    }
 }
