@@ -25,9 +25,9 @@ pub mod session;
 mod source;
 pub mod srtp;
 pub mod stats;
-pub mod timing_random;
 #[cfg(test)]
 mod test_port;
+pub mod timing_random;
 #[cfg(test)]
 mod tone;
 pub mod transport;

@@ -205,3 +205,6 @@ fn randomized(interval: Duration, random: &mut dyn RandomSource) -> Duration {
 fn marshal(packets: &[Box<dyn Packet>]) -> Vec<u8> {
     rtc_rtcp::packet::marshal(packets).map(Vec::from).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
