@@ -178,10 +178,11 @@ impl Registration {
 
     fn granted(&mut self, expires: u32, ctx: &mut Context<'_>) {
         self.under_way = None;
-        let was_registered = std::mem::replace(&mut self.is_registered, true);
         if self.is_leaving {
+            // one that was never told ends untold
             return self.send(Purpose::Unregister, ctx);
         }
+        let was_registered = std::mem::replace(&mut self.is_registered, true);
         self.refresh_at = Some(ctx.now + refresh_delay(expires, ctx.core.random.as_mut()));
         if !was_registered {
             ctx.emit(Event::Registered);

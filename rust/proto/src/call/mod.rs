@@ -39,6 +39,8 @@ pub(crate) struct Call {
     media: CallMedia,
     timer: SessionTimer,
     awaited_ack: Option<AwaitedAck>,
+    /// The far side said BYE.
+    was_hung_up: bool,
 }
 
 impl Call {
@@ -60,6 +62,7 @@ impl Call {
             media: CallMedia::new(id),
             timer: SessionTimer::new(ctx.signaling.identity.settings().session_expires),
             awaited_ack: None,
+            was_hung_up: false,
         };
         ctx.emit(Event::CallCreated(call.state));
         ctx.output(Output::BindUdp {

@@ -31,7 +31,8 @@ impl Call {
         if request.method == Method::Ack {
             return self.handle_ack(&request, ctx);
         }
-        if self.is_over() && request.method != Method::Bye {
+        // a BYE that crosses ours is still answered
+        if self.is_over() && (self.was_hung_up || request.method != Method::Bye) {
             return ctx.refuse(&request, 481, "Call/Transaction Does Not Exist");
         }
         if let Some(Err(error)) = self.dialog.as_mut().map(|dialog| dialog.handle_request(&request)) {
@@ -54,6 +55,7 @@ impl Call {
 
     fn handle_bye(&mut self, request: &Request, ctx: &mut Context<'_>) {
         ctx.refuse(request, 200, "OK");
+        self.was_hung_up = true;
         let cause = request.headers.reasons().find_map(|reason: Reason<'_>| reason.cause);
         self.finish(end::hung_up(cause), ctx);
     }

@@ -1,0 +1,312 @@
+//! Any order of messages, losses, timeouts and commands leaves a legal state.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::support::messages::stranger;
+use crate::support::registrar::{challenge, granted};
+use crate::support::{Heard, Rig, ServerDialog};
+use c2c_proto::io::{CallId, Command, Event};
+use c2c_proto::media::clip::Clip;
+use c2c_proto::media::codec::Codec;
+
+/// One thing that may happen; the numbers choose among what there is at that moment.
+#[derive(Clone, Debug)]
+enum Step {
+    Connect,
+    Disconnect,
+    Opened,
+    OpenFailed(bool),
+    Closed,
+    StartCall,
+    EndCall(usize),
+    SendInfo(usize),
+    Mute(usize, bool),
+    Play(usize),
+    StopPlaying(usize),
+    /// Answers a request that was heard, with a status, and with SDP where that fits.
+    Answer(usize, u16, bool),
+    /// A request in a dialog, perhaps with a number that was used.
+    Request(usize, usize, bool),
+    /// A message that the server has sent before.
+    Again(usize),
+    Garbage(Vec<u8>),
+    Stranger(usize),
+    Wait(u64),
+    CutNetwork(bool),
+}
+
+const STATUSES: [u16; 18] = [
+    100, 180, 183, 200, 202, 302, 401, 403, 407, 408, 422, 423, 481, 486, 487, 491, 500, 603,
+];
+const METHODS: [&str; 9] = [
+    "INVITE", "ACK", "BYE", "CANCEL", "INFO", "UPDATE", "OPTIONS", "REFER", "NOTIFY",
+];
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = 0..64_usize;
+    prop_oneof![
+        2 => Just(Step::Connect),
+        1 => Just(Step::Disconnect),
+        4 => Just(Step::Opened),
+        1 => any::<bool>().prop_map(Step::OpenFailed),
+        1 => Just(Step::Closed),
+        6 => Just(Step::StartCall),
+        3 => index.clone().prop_map(Step::EndCall),
+        2 => index.clone().prop_map(Step::SendInfo),
+        1 => (index.clone(), any::<bool>()).prop_map(|(call, muted)| Step::Mute(call, muted)),
+        1 => index.clone().prop_map(Step::Play),
+        1 => index.clone().prop_map(Step::StopPlaying),
+        20 => (index.clone(), prop::sample::select(STATUSES.to_vec()), any::<bool>())
+            .prop_map(|(request, status, sdp)| Step::Answer(request, status, sdp)),
+        6 => (index.clone(), index.clone(), any::<bool>()).prop_map(|(dialog, method, old)| Step::Request(dialog, method, old)),
+        3 => index.clone().prop_map(Step::Again),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::Garbage),
+        1 => index.prop_map(Step::Stranger),
+        5 => (0..40_000_u64).prop_map(Step::Wait),
+        1 => any::<bool>().prop_map(Step::CutNetwork),
+    ]
+}
+
+/// The world of one run: what was heard, said and begun.
+struct World {
+    rig: Rig,
+    requests: Vec<Heard>,
+    said: Vec<Vec<u8>>,
+    dialogs: Vec<ServerDialog>,
+    calls: u64,
+    events: Vec<Event>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            rig: Rig::new(),
+            requests: Vec::new(),
+            said: Vec::new(),
+            dialogs: Vec::new(),
+            calls: 0,
+            events: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, step: Step) {
+        match step {
+            Step::Opened => self.rig.open(),
+            Step::OpenFailed(is_final) => self.rig.fail_open(is_final),
+            Step::Closed => self.rig.close(Some(1006), "lost"),
+            Step::Answer(request, status, sdp) => self.answer(request, status, sdp),
+            Step::Request(dialog, method, old) => self.request(dialog, METHODS[method % METHODS.len()], old),
+            Step::Again(message) => {
+                if let Some(bytes) = pick(&self.said, message).cloned() {
+                    self.rig.say_bytes(&bytes);
+                }
+            }
+            Step::Garbage(bytes) => self.rig.say_bytes(&bytes),
+            Step::Stranger(method) => {
+                let draft = stranger(METHODS[method % METHODS.len()], "sip:caller@realm.example");
+                self.rig.say(&draft);
+            }
+            Step::Wait(milliseconds) => self.rig.advance(Duration::from_millis(milliseconds)),
+            Step::CutNetwork(is_down) => self.rig.network.is_down = is_down,
+            command => self.command(command),
+        }
+        self.collect();
+    }
+
+    fn command(&mut self, step: Step) {
+        let call = |index: usize| CallId(index as u64 % self.calls.max(1) + 1);
+        let command = match step {
+            Step::Connect => Command::Connect(Box::new(Rig::settings())),
+            Step::StartCall => {
+                self.calls += 1;
+                Command::StartCall {
+                    call: CallId(self.calls),
+                    target: "app-1".into(),
+                    headers: vec![],
+                }
+            }
+            Step::EndCall(index) => Command::EndCall {
+                call: call(index),
+                reason: (index % 2 == 0).then(|| (480, "Ended by user".into())),
+            },
+            Step::SendInfo(index) => Command::SendInfo {
+                call: call(index),
+                request: index as u64,
+                content_type: "application/json".into(),
+                body: b"{}".to_vec(),
+            },
+            Step::Mute(index, muted) => Command::SetMuted {
+                call: call(index),
+                muted,
+            },
+            Step::Play(index) => Command::Play {
+                call: call(index),
+                play: index as u64,
+                clip: Arc::new(Clip::new(8_000, vec![1; 8_000]).unwrap()),
+            },
+            Step::StopPlaying(index) => Command::StopPlaying {
+                call: call(index),
+                play: index as u64,
+            },
+            _ => Command::Disconnect,
+        };
+        self.rig.command(command);
+    }
+
+    fn answer(&mut self, request: usize, status: u16, sdp: bool) {
+        let Some(request) = pick(&self.requests, request).cloned() else {
+            return;
+        };
+        let tag = format!("tag{}", status % 3);
+        let is_invite = request.method() == "INVITE";
+        let mut draft = match status {
+            401 => challenge(&request, &format!("nonce-{}", self.said.len()), ""),
+            200 if request.method() == "REGISTER" => granted(&request, 60),
+            422 => request.reply(422, "Too Small").tag(&tag).header("Min-SE", "120"),
+            423 => request.reply(423, "Too Brief").tag(&tag).header("Min-Expires", "700"),
+            _ => request.answer(status, "Whatever", &tag),
+        };
+        if is_invite && sdp && (180..300).contains(&status) {
+            let answer = self.rig.far_answer(&request.body, &[Codec::Opus, Codec::Pcmu]);
+            draft = draft.sdp(&answer);
+        }
+        if is_invite && status > 100 {
+            self.dialogs.push(ServerDialog::new(&request, &tag));
+        }
+        self.say(draft.bytes());
+    }
+
+    fn request(&mut self, dialog: usize, method: &str, old: bool) {
+        let count = self.dialogs.len().max(1);
+        let Some(dialog) = self.dialogs.get_mut(dialog % count) else {
+            return;
+        };
+        let draft = if old {
+            dialog.numbered(method, dialog.cseq)
+        } else {
+            dialog.request(method)
+        };
+        let draft = if method == "INFO" {
+            draft.body("text/plain", "x")
+        } else {
+            draft
+        };
+        self.say(draft.bytes());
+    }
+
+    fn say(&mut self, bytes: Vec<u8>) {
+        self.rig.say_bytes(&bytes);
+        self.said.push(bytes);
+    }
+
+    fn collect(&mut self) {
+        let heard = self.rig.inbox.drain(..).filter(|bytes| bytes != b"\r\n");
+        let requests = heard.map(|bytes| Heard::parse(&bytes));
+        self.requests
+            .extend(requests.filter(|message| !["SIP/2.0", "ACK"].contains(&message.method())));
+        self.events.append(&mut self.rig.unseen);
+    }
+
+    /// Disconnects, lets everything run out, and checks what was told.
+    fn finish(mut self) {
+        self.rig.command(Command::Disconnect);
+        self.rig.close(None, "");
+        self.rig.advance(Duration::from_secs(3));
+        self.rig.close(None, "");
+        self.rig.far = None;
+        self.rig.run_out();
+        self.collect();
+        assert_eq!(self.rig.agent.poll_timeout(), None);
+        assert!(self.rig.ticking.is_empty());
+        let mut lives: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for event in &self.events {
+            if let Some(call) = call_of(event) {
+                lives.entry(call.0).or_default().push(crate::support::rig::label(event));
+            }
+        }
+        assert_eq!(lives.len() as u64, self.calls, "each call was told of");
+        for life in lives.values() {
+            check_life(life);
+        }
+        check_line(&self.events);
+    }
+}
+
+fn pick<T>(items: &[T], index: usize) -> Option<&T> {
+    // the latest ones are the most telling
+    let back = index % items.len().max(1);
+    items.len().checked_sub(1 + back % 8).and_then(|at| items.get(at))
+}
+
+fn call_of(event: &Event) -> Option<CallId> {
+    match event {
+        Event::CallCreated(state) | Event::Ringing(state) | Event::Answered(state) => Some(state.call),
+        Event::Muted(state) | Event::Unmuted(state) | Event::HoldChanged(state) => Some(state.call),
+        Event::Ended(state, ..) | Event::Failed(state, ..) => Some(state.call),
+        Event::TrackAdded(call) | Event::MediaConnected(call) => Some(*call),
+        Event::InfoSent { call, .. } | Event::InfoFailed { call, .. } => Some(*call),
+        Event::InfoReceived { call, .. } | Event::PlayEnded { call, .. } => Some(*call),
+        _ => None,
+    }
+}
+
+/// A call is made, perhaps rings, perhaps is answered once, and ends once, with nothing behind it.
+fn check_life(life: &[String]) {
+    let count = |word: &str| life.iter().filter(|event| event.starts_with(word)).count();
+    let at = |word: &str| life.iter().position(|event| event.starts_with(word));
+    let last = life.last().unwrap();
+    assert_eq!((at("CallCreated"), count("CallCreated")), (Some(0), 1), "{life:?}");
+    assert_eq!(count("Ended") + count("Failed"), 1, "{life:?}");
+    assert!(last.starts_with("Ended") || last.starts_with("Failed"), "{life:?}");
+    assert!(
+        count("Answered") <= 1 && count("TrackAdded") <= 1 && count("MediaConnected") <= 1,
+        "{life:?}"
+    );
+    assert_eq!(count("Answered"), count("Ended"), "{life:?}");
+    if let Some(answered) = at("Answered") {
+        assert!(at("TrackAdded").is_some_and(|track| track < answered), "{life:?}");
+        let ringing = life.iter().rposition(|event| event == "Ringing");
+        assert!(ringing.is_none_or(|ringing| ringing < answered), "{life:?}");
+    }
+    assert!(count("InfoSent") == 0 || count("Answered") == 1, "{life:?}");
+}
+
+/// The connection's events come in an order that makes sense.
+fn check_line(events: &[Event]) {
+    let (mut connected, mut registered) = (false, false);
+    for event in events {
+        match event {
+            Event::Connecting => assert!(!connected),
+            Event::Connected => {
+                assert!(!connected && !registered);
+                connected = true;
+            }
+            Event::Registered => {
+                assert!(connected && !registered);
+                registered = true;
+            }
+            Event::Unregistered => assert!(std::mem::take(&mut registered)),
+            Event::Disconnected { .. } => connected = false,
+            _ => {}
+        }
+    }
+    assert!(!connected && !registered);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn leaves_a_legal_state(steps in prop::collection::vec(step(), 1..60)) {
+        let mut world = World::new();
+        world.run(Step::Connect);
+        world.run(Step::Opened);
+        for step in steps {
+            world.run(step);
+        }
+        world.finish();
+    }
+}

@@ -1,0 +1,46 @@
+use std::time::Duration;
+
+use crate::support::Rig;
+use c2c_proto::media::codec::Codec;
+
+#[test]
+fn sdp_of_a_183_is_applied_at_once() {
+    let (mut rig, invite) = Rig::inviting();
+    let sdp = rig.far_answer(&invite.body, &[Codec::Pcmu]);
+    rig.say(&invite.answer(183, "Session Progress", "callee").sdp(&sdp));
+    assert_eq!(rig.events(), ["TrackAdded", "Ringing"]);
+    rig.far.as_mut().unwrap().sound.tone = Some(500.0);
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(rig.events(), ["MediaConnected"]);
+    assert!(
+        rig.sound.loudness(24_000) > 1_000.0,
+        "ringback is heard before the answer"
+    );
+    rig.say(&invite.answer(200, "OK", "callee").sdp(&sdp));
+    assert_eq!(rig.events(), ["Answered"]);
+}
+
+#[test]
+fn sdp_that_cannot_be_used_spoils_nothing_yet() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.say(
+        &invite
+            .answer(183, "Session Progress", "callee")
+            .sdp("v=0\r\nrubbish\r\n"),
+    );
+    assert_eq!(rig.events(), ["Ringing"]);
+    rig.answer(&invite, "callee");
+    assert_eq!(rig.events(), ["TrackAdded", "Answered"]);
+}
+
+#[test]
+fn requests_of_an_early_dialog_are_refused() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.say(&invite.answer(180, "Ringing", "callee"));
+    let mut dialog = crate::support::ServerDialog::new(&invite, "callee");
+    for method in ["INFO", "BYE", "UPDATE"] {
+        rig.say(&dialog.request(method));
+        assert_eq!(rig.hear_status(), 403, "{method}");
+    }
+    assert_eq!(rig.events(), ["Ringing"]);
+}

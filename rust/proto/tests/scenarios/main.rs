@@ -1,0 +1,32 @@
+//! Scenarios of the user agent in virtual time; each file is one, named for it.
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answer_without_opus;
+mod answer_without_sdp;
+mod any_order;
+mod bye_crosses_bye;
+mod call_answered;
+mod call_cancelled_while_ringing;
+mod call_rejected;
+mod connect_retried;
+mod digest_stale_nonce;
+mod disconnect;
+mod early_media;
+mod forked_answers;
+mod info_both_ways;
+mod keep_alive;
+mod malformed_messages;
+mod media_fails;
+mod muted_and_playing;
+mod registered_with_digest;
+mod registration_refreshed;
+mod registration_rejected;
+mod reinvite;
+mod remote_bye;
+mod secrets_never_shown;
+mod session_refresh;
+mod strangers;
+mod two_hundred_crosses_cancel;
+mod websocket_lost;
+mod wrong_password;

@@ -1,0 +1,56 @@
+//! UDP between the two ends of a call, in virtual time.
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A datagram under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Flying {
+    pub(crate) arrives: Instant,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The way between two ends; the same delay both ways.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) delay: Duration,
+    /// Nothing arrives while it is down.
+    pub(crate) is_down: bool,
+    pub(crate) carried: usize,
+    flying: Vec<Flying>,
+}
+
+impl Network {
+    pub(crate) fn new(delay: Duration) -> Self {
+        Self {
+            delay,
+            is_down: false,
+            carried: 0,
+            flying: Vec::new(),
+        }
+    }
+
+    pub(crate) fn send(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>, now: Instant) {
+        if !self.is_down {
+            self.flying.push(Flying {
+                arrives: now + self.delay,
+                from,
+                to,
+                payload,
+            });
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.flying.iter().map(|flying| flying.arrives).min()
+    }
+
+    /// What has arrived by now, in the order in which it was sent.
+    pub(crate) fn arrived(&mut self, now: Instant) -> Vec<Flying> {
+        let (arrived, flying) = self.flying.drain(..).partition(|flying| flying.arrives <= now);
+        self.flying = flying;
+        self.carried += Vec::len(&arrived);
+        arrived
+    }
+}
