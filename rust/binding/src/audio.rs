@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::buffer::{Layout, SampleBuffer, fill_view};
+use crate::error::check_process;
 
 /// A sound in memory: signed 16-bit mono.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -111,6 +112,7 @@ impl AudioFrame {
     }
 
     #[allow(unsafe_code)]
+    #[expect(clippy::needless_pass_by_value, reason = "the protocol's signature")]
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let frame = slf.get();
         // SAFETY: the interpreter's view; samples and layout belong to this frozen object, which the view keeps alive
@@ -120,76 +122,132 @@ impl AudioFrame {
 
 /// The reading end of a call's sound.
 #[pyclass(frozen, module = "c2c._c2c")]
-pub(crate) struct AudioReader(pub(crate) Arc<ReaderRing>);
+pub(crate) struct AudioReader {
+    ring: Arc<ReaderRing>,
+    process: u32,
+}
+
+impl AudioReader {
+    pub(crate) fn new(ring: Arc<ReaderRing>) -> Self {
+        Self {
+            ring,
+            process: std::process::id(),
+        }
+    }
+
+    fn ring(&self, py: Python<'_>) -> PyResult<&ReaderRing> {
+        check_process(py, self.process)?;
+        Ok(&self.ring)
+    }
+}
+
+impl Drop for AudioReader {
+    fn drop(&mut self) {
+        if std::process::id() == self.process {
+            self.ring.close();
+        }
+    }
+}
 
 #[pymethods]
 impl AudioReader {
-    #[getter]
-    fn ring(&self) -> u64 {
-        self.0.ring()
+    #[getter(ring)]
+    fn number(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.ring(py)?.ring())
     }
 
     #[getter]
-    fn rate(&self) -> u32 {
-        self.0.rate()
+    fn rate(&self, py: Python<'_>) -> PyResult<u32> {
+        Ok(self.ring(py)?.rate())
     }
 
     #[getter]
-    fn dropped(&self) -> u64 {
-        self.0.dropped()
+    fn dropped(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.ring(py)?.dropped())
     }
 
     #[getter]
-    fn ended(&self) -> bool {
-        self.0.ended()
+    fn ended(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.ring(py)?.ended())
     }
 
-    fn take(&self) -> Option<AudioFrame> {
-        let frame = self.0.take()?;
-        Some(AudioFrame::from_samples(frame.samples, self.0.rate(), frame.position))
+    fn take(&self, py: Python<'_>) -> PyResult<Option<AudioFrame>> {
+        let ring = self.ring(py)?;
+        Ok(ring
+            .take()
+            .map(|frame| AudioFrame::from_samples(frame.samples, ring.rate(), frame.position)))
     }
 
-    fn close(&self) {
-        self.0.close();
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.ring(py)?.close();
+        Ok(())
     }
 }
 
 /// The writing end of a call's sound.
 #[pyclass(frozen, module = "c2c._c2c")]
-pub(crate) struct AudioWriter(pub(crate) Arc<WriterRing>);
+pub(crate) struct AudioWriter {
+    ring: Arc<WriterRing>,
+    process: u32,
+}
+
+impl AudioWriter {
+    pub(crate) fn new(ring: Arc<WriterRing>) -> Self {
+        Self {
+            ring,
+            process: std::process::id(),
+        }
+    }
+
+    fn ring(&self, py: Python<'_>) -> PyResult<&WriterRing> {
+        check_process(py, self.process)?;
+        Ok(&self.ring)
+    }
+}
+
+impl Drop for AudioWriter {
+    fn drop(&mut self) {
+        if std::process::id() == self.process {
+            self.ring.close();
+        }
+    }
+}
 
 #[pymethods]
 impl AudioWriter {
-    #[getter]
-    fn ring(&self) -> u64 {
-        self.0.ring()
+    #[getter(ring)]
+    fn number(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.ring(py)?.ring())
     }
 
     #[getter]
-    fn rate(&self) -> u32 {
-        self.0.rate()
+    fn rate(&self, py: Python<'_>) -> PyResult<u32> {
+        Ok(self.ring(py)?.rate())
     }
 
     #[getter]
-    fn late(&self) -> u64 {
-        self.0.late()
+    fn late(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.ring(py)?.late())
     }
 
     #[getter]
-    fn ended(&self) -> bool {
-        self.0.ended()
+    fn ended(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.ring(py)?.ended())
     }
 
-    /// Takes samples from sample `offset` on and says how many; only what there is room for is copied.
+    /// Takes samples from number `offset` on and says how many; 0 when there is no room.
     #[pyo3(signature = (samples, offset=0))]
     fn write(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, offset: usize) -> PyResult<usize> {
-        let buffer = SampleBuffer::of(samples)?;
-        // at least one, so that the ring knows that somebody waits for room
-        let wanted = self.0.room().max(1);
-        Ok(self.0.write(&buffer.copy(py, offset, wanted)))
+        let ring = self.ring(py)?;
+        let samples = SampleBuffer::of(samples)?;
+        // one more than there is room for, so that the ring knows that somebody waits
+        let count = ring.room().saturating_add(1);
+        Ok(ring.write(&samples.copy(py, offset, count)))
     }
 
-    fn close(&self) {
-        self.0.close();
+    /// What was written still goes out.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.ring(py)?.close();
+        Ok(())
     }
 }

@@ -11,11 +11,10 @@ mod gateway;
 mod settings;
 
 use pyo3::prelude::*;
+use pyo3::types::PyCFunction;
 
 #[pymodule(gil_used = false)]
 mod _c2c {
-    use pyo3::prelude::*;
-
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
@@ -31,8 +30,15 @@ mod _c2c {
     #[pymodule_export]
     use super::settings::{SipSettings, TlsSettings};
 
+    use super::{PyCFunction, engine};
+    use pyo3::prelude::*;
+
+    /// The interpreter's end ends all engines first, and waits for that only a little.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::engine::shut_down_at_exit(module.py())
+        let py = module.py();
+        let at_exit = PyCFunction::new_closure(py, None, None, |args, _| args.py().detach(engine::shut_down))?;
+        py.import("atexit")?.call_method1("register", (at_exit,))?;
+        Ok(())
     }
 }

@@ -54,9 +54,9 @@ impl SipSettings {
 #[pyclass(frozen, module = "c2c._c2c")]
 #[derive(Clone)]
 pub(crate) struct TlsSettings {
-    pub(crate) ca_pem: Option<Vec<u8>>,
-    pub(crate) client_cert_pem: Option<Vec<u8>>,
-    pub(crate) client_key_pem: Option<Vec<u8>>,
+    pub(crate) ca: Option<Vec<u8>>,
+    pub(crate) client_cert: Option<Vec<u8>>,
+    pub(crate) client_key: Option<Vec<u8>>,
 }
 
 #[pymethods]
@@ -72,18 +72,16 @@ impl TlsSettings {
             return Err(PyValueError::new_err("a client certificate and its key go together"));
         }
         Ok(Self {
-            ca_pem,
-            client_cert_pem,
-            client_key_pem,
+            ca: ca_pem,
+            client_cert: client_cert_pem,
+            client_key: client_key_pem,
         })
     }
 
     fn __repr__(&self) -> String {
-        let own = if self.client_cert_pem.is_some() { "***" } else { "None" };
-        format!(
-            "TlsSettings(ca_pem={}, client_cert_pem={own})",
-            if self.ca_pem.is_some() { "..." } else { "None" }
-        )
+        let ca = if self.ca.is_some() { "..." } else { "None" };
+        let client = if self.client_cert.is_some() { "***" } else { "None" };
+        format!("TlsSettings(ca_pem={ca}, client_cert_pem={client})")
     }
 }
 

@@ -37,38 +37,38 @@ impl Agent for UserAgent {
     type Event = Event;
 
     fn handle_command(&mut self, command: Command, now: Instant) {
-        Self::handle_command(self, command, now);
+        self.handle_command(command, now);
     }
 
     fn handle_transport(&mut self, input: TransportInput<'_>, now: Instant) {
-        Self::handle_transport(self, input, now);
+        self.handle_transport(input, now);
     }
 
     fn handle_udp(&mut self, call: CallId, input: UdpInput, now: Instant) {
-        Self::handle_udp(self, call, input, now);
+        self.handle_udp(call, input, now);
     }
 
     fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant) {
-        Self::handle_datagram(self, call, datagram, now);
+        self.handle_datagram(call, datagram, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        Self::handle_timeout(self, now);
+        self.handle_timeout(now);
     }
 
     fn tick(&mut self, call: CallId, audio: &mut dyn AudioPort, now: Instant) {
-        Self::tick(self, call, audio, now);
+        self.tick(call, audio, now);
     }
 
     fn poll_output(&mut self) -> Option<Output<Event>> {
-        Self::poll_output(self)
+        self.poll_output()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        Self::poll_timeout(self)
+        self.poll_timeout()
     }
 
     fn stats(&self, call: CallId, now: Instant) -> Option<CallStats> {
-        Self::stats(self, call, now)
+        self.stats(call, now)
     }
 }

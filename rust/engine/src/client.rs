@@ -110,7 +110,7 @@ impl<A: Agent> Client<A> {
         Ok(self.mailbox.stats(self.agent, call))
     }
 
-    /// Ends the client: its agent gets the farewell command and a second to act on it. Doing it again does nothing.
+    /// Ends the client: its agent gets the farewell command and 1.5 s to act on it. Doing it again does nothing.
     pub fn close(&self) -> Result<(), EngineError> {
         self.check_process()?;
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -79,9 +79,9 @@ impl<A: Agent + 'static> Driver<A> {
     pub fn start() -> Result<Self, EngineError> {
         open_files_limit();
         logs::capture_logs();
-        let poll = Poll::new().map_err(|error| EngineError::system("making the driver's poll", error))?;
-        let waker = Waker::new(poll.registry(), reactor::WAKE);
-        let waker = waker.map_err(|error| EngineError::system("making the driver's wake-up", error))?;
+        let refused = |error| EngineError::system("making the driver's poll", error);
+        let poll = Poll::new().map_err(refused)?;
+        let waker = Waker::new(poll.registry(), reactor::WAKE).map_err(refused)?;
         let (sender, notes) = channel();
         let inbox = Inbox {
             sender,
@@ -89,10 +89,7 @@ impl<A: Agent + 'static> Driver<A> {
         };
         let counts = Arc::new(Counts::default());
         let reactor = Reactor::new(poll, notes, inbox.clone(), counts.clone());
-        run(
-            reactor.map_err(|error| EngineError::system("making the driver's poll", error))?,
-            counts.clone(),
-        )?;
+        run(reactor.map_err(refused)?, inbox.clone(), counts.clone())?;
         Ok(Self(Arc::new(Handle {
             inbox,
             counts,
@@ -104,7 +101,7 @@ impl<A: Agent + 'static> Driver<A> {
     pub fn add(&self, options: ClientOptions<A>) -> Result<(Client<A>, UnixStream), EngineError> {
         let (mailbox, owner) = new_mailbox::<A>()?;
         let agent = AgentId::next();
-        self.0.inbox.send(Note::Add(agent, Box::new(options), mailbox.clone()));
+        self.send(Note::Add(agent, Box::new(options), mailbox.clone()))?;
         Ok((Client::new(agent, mailbox, self.clone()), owner))
     }
 
@@ -122,10 +119,16 @@ impl<A: Agent + 'static> Driver<A> {
         let local = socket.local_addr().map_err(refused)?;
         let (mailbox, owner) = new_mailbox::<A>()?;
         let listener = AgentId::next();
-        self.0
-            .inbox
-            .send(Note::Listen(listener, socket, Box::new(options), mailbox.clone()));
+        self.send(Note::Listen(listener, socket, Box::new(options), mailbox.clone()))?;
         Ok((Listener::new(listener, local, mailbox, self.clone()), owner))
+    }
+
+    fn send(&self, note: Note<A>) -> Result<(), EngineError> {
+        if self.0.inbox.send(note) {
+            Ok(())
+        } else {
+            Err(EngineError::Closed)
+        }
     }
 }
 
@@ -178,11 +181,10 @@ impl<A: Agent> Clone for Inbox<A> {
 }
 
 impl<A: Agent> Inbox<A> {
-    pub(crate) fn send(&self, note: Note<A>) {
-        // a thread that is gone has told all its owners so
-        if self.sender.send(note).is_ok() {
-            let _ = self.waker.wake();
-        }
+    /// Whether the thread is still there to read it; one that is gone has told all its owners so.
+    pub(crate) fn send(&self, note: Note<A>) -> bool {
+        let sent = self.sender.send(note).is_ok();
+        sent && self.waker.wake().is_ok()
     }
 }
 
@@ -249,19 +251,6 @@ impl<A: Agent> Drivers<A> {
         Self(Mutex::new(None))
     }
 
-    /// Has all clients say farewell and end; waits for that at most so long, and says whether it was enough. For the
-    /// process's exit.
-    pub fn shut_down(&self, limit: Duration) -> bool {
-        match self.running() {
-            Some(driver) => {
-                driver.0.inbox.send(Note::EndAll);
-                drop(driver);
-                threads::join_all(limit)
-            }
-            None => threads::join_all(limit),
-        }
-    }
-
     /// The driver that runs, if it is this process's: a fork has none.
     fn running(&self) -> Option<Driver<A>> {
         let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -297,7 +286,7 @@ fn new_mailbox<A: Agent>() -> Result<NewMailbox<A>, EngineError> {
 }
 
 /// Runs the loop on a thread of its own. Whatever ends it, all owners are told.
-fn run<A: Agent + 'static>(mut reactor: Reactor<A>, counts: Arc<Counts>) -> Result<(), EngineError> {
+fn run<A: Agent + 'static>(mut reactor: Reactor<A>, inbox: Inbox<A>, counts: Arc<Counts>) -> Result<(), EngineError> {
     let body = move || {
         let ended = catch_unwind(AssertUnwindSafe(|| reactor.run()));
         counts.ended.store(true, Ordering::Relaxed);
@@ -308,6 +297,9 @@ fn run<A: Agent + 'static>(mut reactor: Reactor<A>, counts: Arc<Counts>) -> Resu
         }
     };
     let thread = Builder::new().name("c2c-driver".into()).spawn(body);
-    threads::remember(thread.map_err(|error| EngineError::system("starting the driver thread", error))?);
+    let handle = thread.map_err(|error| EngineError::system("starting the driver thread", error))?;
+    threads::remember(handle, move || {
+        inbox.send(Note::EndAll);
+    });
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::io;
 /// Why the engine did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The client or listener is closed.
-    #[error("the client is closed")]
+    /// The client or listener is closed, or its driver is gone.
+    #[error("it is closed")]
     Closed,
     /// This process is a fork of the one that made the client.
     #[error("this object belongs to the parent process; make a new client after the fork")]

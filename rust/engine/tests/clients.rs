@@ -128,18 +128,6 @@ fn the_thread_ends_with_its_last_client_and_another_starts() {
 }
 
 #[test]
-fn shutting_down_closes_all_clients() {
-    let drivers = Drivers::<Echo>::new();
-    let mut owners: Vec<Owner> = (0..3)
-        .map(|_| Owner::new(&drivers.acquire().unwrap(), any_trust()))
-        .collect();
-    drivers.shut_down(Duration::from_millis(1));
-    for owner in &mut owners {
-        assert_eq!(owner.ending(), None);
-    }
-}
-
-#[test]
 fn a_panic_on_a_connection_leaves_the_listener_alone() {
     let mut server = Server::start(None, Welcome::Upgrade);
     let (_driver, mut bad, mut good) = two_clients();

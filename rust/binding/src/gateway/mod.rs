@@ -13,7 +13,7 @@ use c2c_engine::error::EngineError;
 use c2c_gateway::io::{CallCommand, GatewayCommand};
 use c2c_gateway::server::{GatewayServer, ServerError};
 use c2c_proto::io::CallId;
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 pub(crate) use self::event::GatewayEvent;
@@ -21,7 +21,7 @@ pub(crate) use self::misbehaviour::GatewayMisbehaviour;
 pub(crate) use self::script::GatewayStep;
 pub(crate) use self::settings::GatewaySettings;
 use crate::audio::Clip;
-use crate::error::{engine_closed, used_after_fork};
+use crate::error::engine_error;
 
 /// A stand-in for the voice gateway on a driver of its own.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -74,7 +74,7 @@ impl Gateway {
     }
 
     fn poll_events(&self, py: Python<'_>) -> PyResult<Vec<GatewayEvent>> {
-        let events = self.server.poll_events().map_err(|error| raise(py, error))?;
+        let events = self.server.poll_events().map_err(|error| engine_error(py, &error))?;
         events
             .into_iter()
             .map(|event| GatewayEvent::from_server(py, event))
@@ -124,35 +124,26 @@ impl Gateway {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.server.close().map_err(|error| raise(py, error))
+        self.server.close().map_err(|error| engine_error(py, &error))
     }
 }
 
 impl Gateway {
     fn call(&self, py: Python<'_>, call: u64, command: CallCommand) -> PyResult<()> {
         let sent = self.server.command_call(CallId(call), command);
-        sent.map_err(|error| raise(py, error))
+        sent.map_err(|error| engine_error(py, &error))
     }
 
     fn connection(&self, py: Python<'_>, connection: u64, command: GatewayCommand) -> PyResult<()> {
         let sent = self.server.command(connection, command);
-        sent.map_err(|error| raise(py, error))
+        sent.map_err(|error| engine_error(py, &error))
     }
 }
 
 fn start_error(py: Python<'_>, error: ServerError) -> PyErr {
     match error {
         ServerError::Engine(EngineError::System { cause, .. }) => PyOSError::new_err(cause),
-        ServerError::Engine(error) => raise(py, error),
+        ServerError::Engine(error) => engine_error(py, &error),
         other => PyOSError::new_err(other.to_string()),
-    }
-}
-
-fn raise(py: Python<'_>, refused: EngineError) -> PyErr {
-    match refused {
-        EngineError::Closed => engine_closed(py, "the gateway is closed"),
-        EngineError::Forked => used_after_fork(py),
-        EngineError::Invalid(message) => PyValueError::new_err(message),
-        other => PyRuntimeError::new_err(other.to_string()),
     }
 }

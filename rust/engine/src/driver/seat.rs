@@ -21,7 +21,7 @@ use crate::websocket::{Incoming, OpenWebSocket, WebSocketEnd};
 use crate::workers::Workers;
 
 /// How long an agent has to act on its farewell.
-const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_millis(1_500);
 /// How old published numbers may get while a call ticks.
 const STATS_PERIOD: Duration = Duration::from_millis(200);
 /// Outputs that one input may cause; an agent that has more is out of its mind.
@@ -144,7 +144,7 @@ impl<A: Agent + 'static> Seat<A> {
         }
     }
 
-    /// Says farewell; the seat is over when the agent has closed everything, or after a second.
+    /// Says farewell; the seat is over when the agent has closed everything, or after a while.
     pub(crate) fn leave(&mut self, now: Instant) {
         if self.leaving.is_some() {
             return;
