@@ -1,0 +1,55 @@
+"""No secret reaches a log at any level, a repr or an exception."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+import pytest
+
+import c2c
+from c2c.gateway import BadAnswer, ConfigValue, EndpointConfig, Ring, serve
+from support.gateway import caller
+
+PASSWORD = "correct-horse-battery-staple"
+TOKEN = "c0ffee0token0c0ffee0token"
+USER_ID = "somebody-to-be-kept-out-of-logs"
+
+
+async def test_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
+    with caplog.at_level(logging.NOTSET):
+        logging.getLogger("c2c").setLevel(logging.NOTSET)
+        async with (
+            serve(c2c.gateway.Agent(Ring(0.1)), config=config) as gateway,
+            caller(gateway, user_id=USER_ID) as one,
+        ):
+            call, far_side = await one.answered()
+            shown = [repr(one.client), repr(call), repr(gateway), repr(far_side), repr(config), repr(gateway.tls)]
+            await one.client.end_call()
+            await one.client.disconnect()
+    assert caplog.records, "the c2c logger tells nothing at its lowest level"
+    _assert_clean([*(record.getMessage() for record in caplog.records), *shown])
+
+
+async def test_failures_tell_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
+    told: list[str] = []
+    wrong = ConfigValue("endpointSettings.sipConnectivityInfo.password", PASSWORD + "!")
+    with caplog.at_level(logging.NOTSET):
+        async with serve(config=config, misbehave=[wrong]) as gateway, caller(gateway, user_id=USER_ID) as one:
+            with pytest.raises(c2c.RegistrationRejected) as caught:
+                await one.client.connect()
+            told += traceback.format_exception(caught.value)
+        async with serve(config=config, misbehave=[BadAnswer("garbage")]) as gateway, caller(gateway) as one:
+            call = await one.client.connect_and_call()
+            with pytest.raises(c2c.CallFailed) as failed:
+                await call.wait_answered()
+            told += traceback.format_exception(failed.value)
+    _assert_clean([*(record.getMessage() for record in caplog.records), *told])
+
+
+def _assert_clean(texts: list[str]) -> None:
+    for text in texts:
+        for secret in (PASSWORD, TOKEN, "response=", "a=ice-pwd", "nonce="):
+            assert secret not in text

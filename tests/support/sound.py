@@ -1,0 +1,20 @@
+"""How loud one frequency is in a piece of sound."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def level_at(hz: float, samples: Sequence[int], rate: int) -> float:
+    """Level in dBFS (RMS) of the sine of this frequency (Goertzel); -127 is silence."""
+    turn = 2 * math.cos(2 * math.pi * hz / rate)
+    last = before = 0.0
+    for sample in samples:
+        last, before = sample / 32768 + turn * last - before, last
+    power = last * last + before * before - turn * last * before
+    # a sine of RMS level L has a power of L² N² / 2
+    return max(-127.0, 10 * math.log10(2 * power / len(samples) ** 2)) if power > 0 else -127.0
