@@ -23,7 +23,7 @@ impl Ear {
     pub(crate) fn new(hearing: Hearing) -> Self {
         Self {
             rate: hearing.rate,
-            keep: (hearing.keep.as_secs_f64() * f64::from(hearing.rate)) as usize,
+            keep: (hearing.keep.min(LONGEST).as_secs_f64() * f64::from(hearing.rate)) as usize,
             kept: Vec::new(),
             echo: None,
             heard: false,
@@ -107,6 +107,8 @@ fn is_audible(samples: &[i16]) -> bool {
 
 const AUDIBLE_RMS: f64 = 103.6;
 const ECHO_FRAMES: usize = 4;
+/// A clip holds no more.
+const LONGEST: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {
