@@ -63,7 +63,10 @@ def _made_clip(samples: memoryview, rate: int) -> Clip:
 
 def pcm_bytes(buffer: Buffer, argument: str) -> memoryview:
     """Returns the bytes of `buffer`, which holds signed 16-bit samples or bytes of such."""
-    view = memoryview(buffer)
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise TypeError(f"{argument}: must be a buffer of samples, not {type(buffer).__name__}") from None
     if view.format not in {"h", "@h", "=h", "B", "b", "c"} or not view.c_contiguous:
         raise TypeError(f"{argument}: must be contiguous signed 16-bit samples, or bytes of such")
     if view.nbytes % 2:

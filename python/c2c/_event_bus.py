@@ -38,7 +38,8 @@ class EventBus:
         self._wake = trio.lowlevel.ParkingLot()
         self._drained = trio.lowlevel.ParkingLot()
         self._running = False
-        self._closed = False
+        self._is_closed = False  # emits nothing
+        self._is_over = False  # runs nothing
 
     def on(self, event: str | type[events.Event], handler: Handler) -> None:
         """Adds `handler`, also a second time; `ValueError` for an event that does not exist."""
@@ -58,7 +59,7 @@ class EventBus:
     def stream(self) -> EventStream:
         """Returns a new iterator over what is emitted from now on."""
         stream = EventStream(self._forget)
-        if self._closed:
+        if self._is_closed:
             stream.end()
         else:
             self._streams.add(stream)
@@ -85,18 +86,19 @@ class EventBus:
                 self._drained.unpark_all()
                 await self._wake.park()
         finally:
-            self._closed = True
+            self._is_over = True
             while self._waiting:
                 self._waiting.popleft().discard()
             self._drained.unpark_all()
 
     async def drain(self) -> None:
         """Waits until no asynchronous handler runs or waits."""
-        while (self._waiting or self._running) and not self._closed:
+        while (self._waiting or self._running) and not self._is_over:
             await self._drained.park()
 
     def close(self) -> None:
         """Removes all handlers and ends all iterators; asynchronous handlers that wait still run."""
+        self._is_closed = True
         for handlers in self._handlers.values():
             handlers.clear()
         for stream in list(self._streams):
@@ -116,9 +118,9 @@ class EventBus:
                     self._enqueue(_Waiting(registration, result))
 
     def _enqueue(self, waiting: _Waiting) -> None:
-        if self._closed or len(self._waiting) >= MAX_WAITING:
+        if self._is_over or len(self._waiting) >= MAX_WAITING:
             waiting.discard()
-            if not self._closed:
+            if not self._is_over:
                 text = (
                     f"{MAX_WAITING} calls of asynchronous handlers are waiting, the last one of {waiting.registration}"
                 )

@@ -35,7 +35,8 @@ class FakeEngine:
         self.answers: dict[str, list[Event]] = {}
         self.registers = True
         self.calls: dict[int, FakeCall] = {}
-        self.rings: dict[int, FakeReader | FakeWriter] = {}
+        self.readers: list[FakeReader] = []
+        self.writers: list[FakeWriter] = []
         self.is_closed = False
         self._is_open = False
         self._events: deque[Event] = deque()
@@ -112,15 +113,13 @@ class FakeEngine:
 
     def open_reader(self, call: int, rate: int) -> FakeReader:
         self._take("open_reader", call, rate)
-        reader = FakeReader(len(self.rings) + 1, rate, ended=call not in self.calls)
-        self.rings[reader.ring] = reader
-        return reader
+        self.readers.append(FakeReader(2 * len(self.readers), rate, ended=call not in self.calls))
+        return self.readers[-1]
 
     def open_writer(self, call: int, rate: int) -> FakeWriter:
         self._take("open_writer", call, rate)
-        writer = FakeWriter(len(self.rings) + 1, rate)
-        self.rings[writer.ring] = writer
-        return writer
+        self.writers.append(FakeWriter(2 * len(self.writers) + 1, rate))
+        return self.writers[-1]
 
     def stats(self, call: int) -> CallStats | None:
         return make_stats() if call in self.calls else None

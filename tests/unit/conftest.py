@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 import trio.testing
 
 from c2c import create_webrtc_client
@@ -14,6 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from c2c import WebRTCClient
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Lets a test fail at once, and not hang, when all tasks wait for what will never come: the clock jumps there."""
+    test = pyfuncitem.obj
+    if inspect.iscoroutinefunction(test):
+
+        @functools.wraps(test)
+        async def limited(*args: Any, **kwargs: Any) -> None:
+            with trio.fail_after(86_400):
+                await test(*args, **kwargs)
+
+        pyfuncitem.obj = limited
 
 
 @pytest.fixture
