@@ -38,6 +38,6 @@ mod tests {
         let mut random = Counting(0);
         let (one, two) = (random_token(&mut random), random_branch(&mut random));
         assert_eq!((one.len(), two.len()), (26, 33));
-        assert!(crate::sip::header::is_token(&one) && two.starts_with("z9hG4bK") && !two.ends_with(&one));
+        assert!(crate::sip::scan::is_token(&one) && two.starts_with("z9hG4bK") && !two.ends_with(&one));
     }
 }

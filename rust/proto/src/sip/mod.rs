@@ -9,6 +9,7 @@ pub mod parse;
 mod print;
 #[doc(hidden)]
 pub mod roundtrip;
+mod scan;
 pub mod transaction;
 pub mod uri;
 

@@ -1,6 +1,7 @@
 //! Parsing of a whole message, as WebSocket delivers it (RFC 3261 §7, RFC 7118 §4.2). Every step is linear in its length.
-use super::header::{HeaderError, HeaderId, HeaderName, Headers, Line, is_token, is_token_byte};
+use super::header::{HeaderError, HeaderId, HeaderName, Headers, Line};
 use super::message::{Message, Method, Request, Response};
+use super::scan::{is_token, is_token_byte};
 use super::uri::{Uri, UriError};
 
 /// Largest message that is read, in bytes.
@@ -77,8 +78,7 @@ impl Message {
         let (head, rest) = split_head(bytes);
         let text = decode(head);
         let (lines, line_error) = index(&text);
-        let start_line = text.split("\r\n").next().unwrap_or_default();
-        let method = start_line.split(' ').next().unwrap_or_default().to_owned();
+        let start_line = first_line(&text);
         let start = StartLine::parse(start_line);
         let headers = Headers::indexed(text, lines);
         let message = rest.ok_or(ParseErrorKind::Truncated).and_then(|rest| {
@@ -91,7 +91,7 @@ impl Message {
             Ok((start, body)) => Ok(start.with(headers, body)),
             Err(kind) => Err(ParseError {
                 kind,
-                response: refusal(&method, &headers, kind),
+                response: refusal(head, &headers, kind),
             }),
         }
     }
@@ -158,38 +158,71 @@ fn is_version(text: &str) -> bool {
     text.eq_ignore_ascii_case("SIP/2.0")
 }
 
-/// The header with the line end of its last line, and what follows the empty line, if there is one. Leading empty lines are
-/// skipped (RFC 3261 §7.5).
-fn split_head(mut bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+/// The bytes of a header, with the line end of its last line.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    bytes: &'a [u8],
+    /// Whether a line goes on in the next one.
+    is_folded: bool,
+}
+
+/// The header, and what follows the empty line, if there is one. Leading empty lines are skipped (RFC 3261 §7.5).
+fn split_head(mut bytes: &[u8]) -> (Head<'_>, Option<&[u8]>) {
     while let Some(rest) = bytes.strip_prefix(b"\r\n") {
         bytes = rest;
     }
-    match memchr::memmem::find(bytes, b"\r\n\r\n") {
-        Some(end) => (bytes.get(..end + 2).unwrap_or_default(), bytes.get(end + 4..)),
-        None => (bytes, None),
+    let mut is_folded = false;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        match bytes.get(end + 1..) {
+            Some([b' ' | b'\t', ..]) => is_folded = true,
+            Some([b'\r', b'\n', body @ ..]) => {
+                return (
+                    Head {
+                        bytes: bytes.get(..=end).unwrap_or_default(),
+                        is_folded,
+                    },
+                    Some(body),
+                );
+            }
+            _ => {}
+        }
     }
+    (Head { bytes, is_folded }, None)
 }
 
 /// The header as text. Folds become spaces (RFC 3261 §7.3.1). What is not UTF-8 is replaced: it can only be meant for
 /// people (a reason phrase, a display name), and refusing the message would cost the call.
-fn decode(head: &[u8]) -> String {
-    let mut bytes = head.to_vec();
-    for fold in [b"\r\n ", b"\r\n\t"] {
-        let places: Vec<usize> = memchr::memmem::find_iter(head, fold).collect();
-        for at in places {
-            if let Some(end) = bytes.get_mut(at..at + 2) {
-                end.fill(b' ');
-            }
-        }
+fn decode(head: Head<'_>) -> String {
+    let mut bytes = head.bytes.to_vec();
+    if head.is_folded {
+        unfold(&mut bytes);
     }
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn unfold(bytes: &mut [u8]) {
+    let ends: Vec<usize> = memchr::memchr_iter(b'\n', bytes).collect();
+    for end in ends {
+        if let Some([cr @ b'\r', lf, b' ' | b'\t']) =
+            end.checked_sub(1).and_then(|start| bytes.get_mut(start..start + 3))
+        {
+            (*cr, *lf) = (b' ', b' ');
+        }
+    }
+}
+
+/// The start line; nothing when its line end is not CR LF.
+fn first_line(text: &str) -> &str {
+    let end = memchr::memchr2(b'\r', b'\n', text.as_bytes()).unwrap_or(text.len());
+    let (line, rest) = text.split_at(end);
+    if rest.starts_with("\r\n") { line } else { "" }
 }
 
 /// Finds the header fields of `text`, which starts with the start line. Lines that are none are left out and reported.
 fn index(text: &str) -> (Vec<Line>, Option<ParseErrorKind>) {
     let mut lines = Vec::with_capacity(24);
     let mut error = None;
-    let mut start = text.find("\r\n").map_or(text.len(), |end| end + 2);
+    let mut start = memchr::memchr(b'\n', text.as_bytes()).map_or(text.len(), |end| end + 1);
     while let Some(rest) = text.as_bytes().get(start..).filter(|rest| !rest.is_empty()) {
         let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
         let line = rest.get(..end).unwrap_or_default();
@@ -206,15 +239,17 @@ fn index(text: &str) -> (Vec<Line>, Option<ParseErrorKind>) {
 
 /// The field in the line of `text` that starts at `start`.
 fn field(text: &str, start: usize, line: &[u8]) -> Option<Line> {
-    let name_end = line.iter().position(|byte| !is_token_byte(*byte))?;
-    let (name, rest) = line.split_at_checked(name_end)?;
-    let behind_name = rest.trim_ascii_start();
-    let behind_colon = behind_name.strip_prefix(b":")?;
-    let value = behind_colon.trim_ascii_start();
-    let end = start + line.len() - (value.len() - value.trim_ascii_end().len());
-    let id = HeaderId::of(text.get(start..start + name.len()).filter(|name| !name.is_empty())?);
-    let offsets = [start, start + name_end, start + line.len() - value.len(), end];
-    let [start, name_end, value, end] = offsets.map(|at| at as u32);
+    let colon = memchr::memchr(b':', line)?;
+    let name_end = start + line.get(..colon)?.trim_ascii_end().len();
+    let name = text.get(start..name_end)?;
+    let id = HeaderId::of(name);
+    if id == HeaderId::Other && !is_token(name) {
+        return None;
+    }
+    let value = line.get(colon + 1..)?.trim_ascii_start();
+    let value_start = start + line.len() - value.len();
+    let end = value_start + value.trim_ascii_end().len();
+    let [start, name_end, value, end] = [start, name_end, value_start, end].map(|at| at as u32);
     Some(Line {
         id,
         start,
@@ -244,12 +279,14 @@ fn check<'a>(start: &StartLine, headers: &Headers, rest: &'a [u8]) -> Result<&'a
 
 /// The answer to a request that was refused, with what can be copied: it goes back on the connection that the request came
 /// on, so a Via need not be well-formed. ACK is never answered.
-fn refusal(method: &str, headers: &Headers, kind: ParseErrorKind) -> Option<Box<Response>> {
-    let is_answerable = is_token(method) && method != "ACK" && headers.get(HeaderName::Via).is_some();
+fn refusal(head: Head<'_>, headers: &Headers, kind: ParseErrorKind) -> Option<Box<Response>> {
+    let method = head.bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let is_request = !method.is_empty() && method.iter().all(|byte| is_token_byte(*byte)) && method != b"ACK";
     let reason = match kind {
         ParseErrorKind::Version => "Version Not Supported",
         _ => "Bad Request",
     };
+    let is_answerable = is_request && headers.get(HeaderName::Via).is_some();
     is_answerable.then(|| Box::new(Response::answering(headers, kind.status(), reason, None, false)))
 }
 

@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::header::Params;
+use super::scan::split_at_byte;
 
 /// Text that is no URI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -239,12 +240,13 @@ pub fn unescape(text: &str) -> Cow<'_, str> {
 impl Parts {
     fn parse(text: &str) -> Result<Self, UriError> {
         if text
-            .bytes()
-            .any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f))
+            .as_bytes()
+            .iter()
+            .fold(false, |found, byte| found | is_no_uri_byte(*byte))
         {
             return Err(UriError("white space, quote or angle bracket"));
         }
-        let (scheme, rest) = text.split_once(':').ok_or(UriError("no scheme"))?;
+        let (scheme, rest) = split_at_byte(text, b':').ok_or(UriError("no scheme"))?;
         if !is_scheme(scheme) || rest.is_empty() {
             return Err(UriError("no scheme"));
         }
@@ -268,8 +270,8 @@ impl Parts {
     fn after_scheme(mut self, rest: &str) -> Result<Self, UriError> {
         let start = self.scheme_end + 1;
         let mut host_start = start;
-        if let Some((userinfo, _)) = rest.split_once('@') {
-            let (user, password) = userinfo.split_once(':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
+        if let Some((userinfo, _)) = split_at_byte(rest, b'@') {
+            let (user, password) = split_at_byte(userinfo, b':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
             if user.is_empty() {
                 return Err(UriError("empty user"));
             }
@@ -282,13 +284,13 @@ impl Parts {
     }
 
     fn host_and_after(mut self, start: u32, tail: &str) -> Result<Self, UriError> {
-        let authority = tail.find([';', '?']).unwrap_or(tail.len());
+        let authority = memchr::memchr2(b';', b'?', tail.as_bytes()).unwrap_or(tail.len());
         let (hostport, rest) = tail.split_at(authority);
         let (host, port) = split_host_port(hostport).ok_or(UriError("bad host or port"))?;
         self.host = (start, start + offset(host.len()));
         self.port = port;
-        let params = rest.find('?').unwrap_or(rest.len());
-        if rest.split_at(params).0.matches(';').count() > Params::MAX {
+        let params = memchr::memchr(b'?', rest.as_bytes()).unwrap_or(rest.len());
+        if memchr::memchr_iter(b';', rest.split_at(params).0.as_bytes()).count() > Params::MAX {
             return Err(UriError("too many parameters"));
         }
         self.params = (start + offset(authority), start + offset(authority + params));
@@ -304,7 +306,7 @@ pub(crate) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
             rest.get(..end)?.parse::<Ipv6Addr>().ok()?;
             end + 2
         }
-        None => text.find(':').unwrap_or(text.len()),
+        None => memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at_checked(host_end)?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
@@ -342,6 +344,12 @@ fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
             None => !must_match.iter().any(|must| must.eq_ignore_ascii_case(name)),
         }
     })
+}
+
+/// Without short cuts, so that the compiler can look at many bytes at once.
+#[allow(clippy::needless_bitwise_bool)]
+fn is_no_uri_byte(byte: u8) -> bool {
+    (byte <= b' ') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == 0x7f)
 }
 
 fn is_scheme(text: &str) -> bool {

@@ -3,7 +3,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Algorithm;
-use crate::sip::header::{is_space, quote, split_unquoted, unquote};
+use crate::sip::header::{quote, unquote};
+use crate::sip::scan::{split_at_byte, split_unquoted};
 
 /// A challenge that can be answered.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub(super) struct AuthParams<'a>(&'a str);
 
 impl<'a> AuthParams<'a> {
     pub(super) fn parse(value: &'a str) -> Option<Self> {
-        let (scheme, params) = value.split_once(is_space)?;
+        let (scheme, params) = value.split_once([' ', '\t'])?;
         scheme.eq_ignore_ascii_case("Digest").then_some(Self(params))
     }
 
@@ -99,10 +100,10 @@ impl<'a> AuthParams<'a> {
         while let Some(text) = rest {
             let (param, after) = split_unquoted(text, b',');
             rest = after;
-            if let Some((key, value)) = param.split_once('=')
-                && key.trim_matches(is_space).eq_ignore_ascii_case(name)
+            if let Some((key, value)) = split_at_byte(param, b'=')
+                && key.trim_ascii().eq_ignore_ascii_case(name)
             {
-                return Some(unquote(value.trim_matches(is_space)));
+                return Some(unquote(value.trim_ascii()));
             }
         }
         None

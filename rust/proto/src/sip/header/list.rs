@@ -2,8 +2,8 @@
 use std::fmt::{self, Write};
 
 use super::name::HeaderId;
-use super::params::split_unquoted;
-use super::{HeaderError, HeaderName, is_token};
+use super::{HeaderError, HeaderName};
+use crate::sip::scan::{is_token, split_unquoted};
 
 /// Header fields in the order in which they came or were pushed, known or not, in one buffer.
 #[derive(Clone, Default)]

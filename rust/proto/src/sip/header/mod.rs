@@ -10,13 +10,12 @@ mod via;
 pub use list::{Headers, is_header_text};
 pub use name::HeaderName;
 pub use name_addr::NameAddr;
-pub use params::{Params, is_token, quote, unquote};
+pub use params::{Params, quote, unquote};
 pub use values::{CSeq, MediaType, Reason, Refresher, SessionExpires};
 pub use via::Via;
 
 pub(crate) use list::Line;
 pub(crate) use name::HeaderId;
-pub(crate) use params::{is_space, is_token_byte, split_unquoted};
 
 /// A header field that could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

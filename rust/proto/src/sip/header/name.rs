@@ -97,7 +97,7 @@ impl HeaderId {
             let Some((spelling, id)) = SPELLINGS.get(usize::from(index)) else {
                 return Self::Other;
             };
-            if spelling.eq_ignore_ascii_case(text) {
+            if *spelling == text || spelling.eq_ignore_ascii_case(text) {
                 return *id;
             }
             slot = (slot + 1) % SLOTS;

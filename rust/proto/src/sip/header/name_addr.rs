@@ -3,7 +3,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Params;
-use super::params::{is_space, is_token_byte, quoted_len, unquote};
+use super::params::unquote;
+use crate::sip::scan::{is_token_byte, quoted_len, split_at_byte, split_params};
 use crate::sip::uri::UriRef;
 
 /// A display name, a URI and the header's parameters.
@@ -18,10 +19,10 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Parses one value of such a header; `None` when it does not follow the grammar.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let text = text.trim_matches(is_space);
+        let text = text.trim_ascii();
         let (display, rest) = split_display(text)?;
         let (uri, params) = match rest.strip_prefix('<') {
-            Some(inner) => inner.split_once('>')?,
+            Some(inner) => split_at_byte(inner, b'>')?,
             None if display.is_empty() => split_addr_spec(rest)?,
             None => return None,
         };
@@ -69,23 +70,23 @@ impl fmt::Display for NameAddr<'_> {
 /// The display name (quoted string or tokens) and what follows it.
 fn split_display(text: &str) -> Option<(&str, &str)> {
     if text.starts_with('"') {
-        let (display, rest) = text.split_at_checked(quoted_len(text)?)?;
-        return Some((display, rest.trim_start_matches(is_space)));
+        let (display, rest) = text.split_at_checked(quoted_len(text.as_bytes())?)?;
+        return Some((display, rest.trim_ascii_start()));
     }
-    let Some(bracket) = text.find('<') else {
+    let Some(bracket) = memchr::memchr(b'<', text.as_bytes()) else {
         return Some(("", text));
     };
     let (display, rest) = text.split_at(bracket);
-    let display = display.trim_end_matches(is_space);
+    let display = display.trim_ascii_end();
     // §25.1 allows tokens only; unquoted UTF-8 is common and harmless
-    let is_plain = |byte| is_token_byte(byte) || is_space(char::from(byte)) || byte >= 0x80;
+    let is_plain = |byte| is_token_byte(byte) || matches!(byte, b' ' | b'\t') || byte >= 0x80;
     display.bytes().all(is_plain).then_some((display, rest))
 }
 
 /// An address without brackets ends at the semicolon; it may hold neither comma nor question mark (RFC 3261 §20.10).
 fn split_addr_spec(text: &str) -> Option<(&str, &str)> {
-    let (uri, params) = text.split_at(text.find(';').unwrap_or(text.len()));
-    (!uri.contains([',', '?'])).then(|| (uri.trim_end_matches(is_space), params))
+    let (uri, params) = split_params(text);
+    (!uri.contains([',', '?'])).then(|| (uri.trim_ascii_end(), params))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::sip::scan::{is_token, quoted_len, split_at_byte, split_unquoted};
+
 /// Parameters in their order, unchanged: `;name=value;flag;name="quoted"`, or nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Params<'a>(&'a str);
@@ -13,7 +15,7 @@ impl<'a> Params<'a> {
     /// Takes text that is empty or starts with a semicolon; `None` when a name is missing or no token, a quote stays open,
     /// or there are more than [`Self::MAX`].
     pub fn parse(text: &'a str) -> Option<Self> {
-        let text = text.trim_matches(is_space);
+        let text = text.trim_ascii();
         let params = Self(text);
         (text.is_empty() || text.starts_with(';')).then_some(())?;
         let valid = |(name, value): (&str, Option<&str>)| is_token(name) && value.is_none_or(is_param_value);
@@ -36,9 +38,9 @@ impl<'a> Params<'a> {
             let text = rest?;
             let (param, after) = split_unquoted(text, b';');
             rest = after;
-            Some(match param.split_once('=') {
-                Some((name, value)) => (name.trim_matches(is_space), Some(value.trim_matches(is_space))),
-                None => (param.trim_matches(is_space), None),
+            Some(match split_at_byte(param, b'=') {
+                Some((name, value)) => (name.trim_ascii(), Some(value.trim_ascii())),
+                None => (param.trim_ascii(), None),
             })
         })
     }
@@ -102,63 +104,10 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// Whether text is an RFC 3261 `token` of at least one character.
-pub fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
-}
-
-/// Whether a byte may stand in a `token`.
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
-}
-
-/// White space inside a line.
-pub(crate) fn is_space(char: char) -> bool {
-    matches!(char, ' ' | '\t')
-}
-
-/// Text up to a separator outside quoted strings and angle brackets, and what follows the separator.
-pub(crate) fn split_unquoted(text: &str, separator: u8) -> (&str, Option<&str>) {
-    let (mut quoted, mut bracketed, mut escaped) = (false, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'<' => bracketed = true,
-            b'>' => bracketed = false,
-            _ if byte == separator && !bracketed => {
-                return (text.get(..at).unwrap_or_default(), text.get(at + 1..));
-            }
-            _ => {}
-        }
-    }
-    (text, None)
-}
-
-/// Length of the quoted string that text starts with, both quotes included; `None` when it stays open.
-pub(crate) fn quoted_len(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Some(at + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
 /// `gen-value`, with what else servers put there: a quoted string, or visible text without separators of the next level.
 fn is_param_value(value: &str) -> bool {
     if value.starts_with('"') {
-        return quoted_len(value) == Some(value.len());
+        return quoted_len(value.as_bytes()) == Some(value.len());
     }
     !value.is_empty()
         && value

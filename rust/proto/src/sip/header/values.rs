@@ -2,9 +2,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::params::{is_space, quote};
-use super::{Params, is_token};
+use super::Params;
+use super::params::quote;
 use crate::sip::message::Method;
+use crate::sip::scan::{is_token, split_at_byte, split_params};
 
 /// CSeq (RFC 3261 §20.16).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,8 +19,8 @@ pub struct CSeq {
 impl CSeq {
     /// Parses the value; `None` when it does not follow the grammar or the number is 2^31 or more.
     pub fn parse(text: &str) -> Option<Self> {
-        let (number, method) = text.split_once(is_space)?;
-        let method = method.trim_start_matches(is_space);
+        let (number, method) = text.split_at(memchr::memchr2(b' ', b'\t', text.as_bytes())?);
+        let method = method.trim_ascii_start();
         let number = decimal(number).filter(|number| *number < 1 << 31)?;
         is_token(method).then(|| Self {
             number,
@@ -55,7 +56,7 @@ pub struct SessionExpires {
 impl SessionExpires {
     /// Parses the value; an unknown refresher is a malformed one.
     pub fn parse(text: &str) -> Option<Self> {
-        let (seconds, params) = text.split_at(text.find(';').unwrap_or(text.len()));
+        let (seconds, params) = split_params(text);
         let params = Params::parse(params)?;
         let refresher = match params.get("refresher") {
             None if params.has("refresher") => return None,
@@ -65,7 +66,7 @@ impl SessionExpires {
             Some(_) => return None,
         };
         Some(Self {
-            seconds: decimal(seconds.trim_end_matches(is_space))?,
+            seconds: decimal(seconds.trim_ascii_end())?,
             refresher,
         })
     }
@@ -96,8 +97,8 @@ pub struct Reason<'a> {
 impl<'a> Reason<'a> {
     /// Parses one value.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (protocol, params) = text.split_at(text.find(';').unwrap_or(text.len()));
-        let (protocol, params) = (protocol.trim_matches(is_space), Params::parse(params)?);
+        let (protocol, params) = split_params(text);
+        let (protocol, params) = (protocol.trim_ascii(), Params::parse(params)?);
         let cause = params
             .get("cause")
             .and_then(decimal)
@@ -135,10 +136,10 @@ pub struct MediaType<'a> {
 impl<'a> MediaType<'a> {
     /// Parses the value.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (essence, params) = text.split_at(text.find(';').unwrap_or(text.len()));
-        let essence = essence.trim_matches(is_space);
-        let (kind, subtype) = essence.split_once('/')?;
-        let tokens = is_token(kind.trim_end_matches(is_space)) && is_token(subtype.trim_start_matches(is_space));
+        let (essence, params) = split_params(text);
+        let essence = essence.trim_ascii();
+        let (kind, subtype) = split_at_byte(essence, b'/')?;
+        let tokens = is_token(kind.trim_ascii_end()) && is_token(subtype.trim_ascii_start());
         tokens.then_some(Self {
             essence,
             params: Params::parse(params)?,

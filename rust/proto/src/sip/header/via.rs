@@ -1,8 +1,8 @@
 //! The Via header (RFC 3261 §20.42, RFC 3581).
 use std::fmt;
 
-use super::params::is_space;
-use super::{Params, is_token};
+use super::Params;
+use crate::sip::scan::{is_token, split_at_byte, split_params};
 use crate::sip::uri::{decimal_port, split_host_port};
 
 /// One hop.
@@ -18,15 +18,16 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Parses one value; `None` when it does not follow the grammar or is not of SIP/2.0.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let text = text.trim_matches(is_space);
-        let (name, rest) = text.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        if !name.trim_end_matches(is_space).eq_ignore_ascii_case("SIP") || version.trim_matches(is_space) != "2.0" {
+        let text = text.trim_ascii();
+        let (protocol, params) = split_params(text);
+        let (name, rest) = split_at_byte(protocol, b'/')?;
+        let (version, rest) = split_at_byte(rest, b'/')?;
+        if !name.trim_ascii_end().eq_ignore_ascii_case("SIP") || version.trim_ascii() != "2.0" {
             return None;
         }
-        let (transport, rest) = rest.trim_start_matches(is_space).split_once(is_space)?;
-        let (sent_by, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
-        let (host, port) = split_sent_by(sent_by.trim_matches(is_space))?;
+        let rest = rest.trim_ascii();
+        let (transport, sent_by) = rest.split_at(memchr::memchr2(b' ', b'\t', rest.as_bytes())?);
+        let (host, port) = split_sent_by(sent_by.trim_ascii_start())?;
         is_token(transport).then_some(Self {
             text,
             transport,
@@ -75,12 +76,12 @@ impl fmt::Display for Via<'_> {
 
 /// `sent-by`, with the white space that RFC 3261 §25.1 `COLON` allows.
 fn split_sent_by(text: &str) -> Option<(&str, Option<u16>)> {
-    if !text.contains(is_space) {
+    if memchr::memchr2(b' ', b'\t', text.as_bytes()).is_none() {
         return split_host_port(text);
     }
     let (host, port) = text.rsplit_once(':')?;
-    match split_host_port(host.trim_end_matches(is_space))? {
-        (host, None) => Some((host, Some(decimal_port(port.trim_start_matches(is_space))?))),
+    match split_host_port(host.trim_ascii_end())? {
+        (host, None) => Some((host, Some(decimal_port(port.trim_ascii_start())?))),
         (_, Some(_)) => None,
     }
 }
