@@ -1,7 +1,7 @@
 //! Taking text apart at ASCII characters. Each function looks at every byte at most once.
 
 /// Whether text is an RFC 3261 `token` of at least one character.
-pub(crate) fn is_token(text: &str) -> bool {
+pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 

@@ -7,6 +7,7 @@ mod typed;
 mod values;
 mod via;
 
+pub use super::scan::is_token;
 pub use list::{Headers, is_header_text};
 pub use name::HeaderName;
 pub use name_addr::NameAddr;
