@@ -10,6 +10,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 const FRAME: Duration = Duration::from_millis(20);
 const PAYLOAD: [u8; 80] = [0x55; 80];
 
+/// What arrives in the place of a packet.
+type Network = fn(u32) -> Option<u32>;
+
 /// Puts packet `number` in.
 fn insert(buffer: &mut JitterBuffer, number: u32, now: Instant) {
     let arrival = Arrival {
@@ -23,8 +26,7 @@ fn insert(buffer: &mut JitterBuffer, number: u32, now: Instant) {
 
 fn jitter(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("jitter buffer, a packet in and out");
-    // what arrives in the place of packet `number`
-    let networks: [(&str, fn(u32) -> Option<u32>); 3] = [
+    let networks: [(&str, Network); 3] = [
         ("steady", Some),
         ("a quarter reordered", |number| {
             Some(if number % 8 < 2 { number ^ 1 } else { number })

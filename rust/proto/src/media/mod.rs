@@ -27,6 +27,7 @@ pub mod srtp;
 pub mod stats;
 #[cfg(test)]
 mod test_port;
+mod timeline;
 pub mod timing_random;
 #[cfg(test)]
 mod tone;

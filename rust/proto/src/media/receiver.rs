@@ -96,10 +96,12 @@ impl AudioReceiver {
         }
         let Some(source) = self.source.as_mut() else { return };
         source.reception.count(rtp.sequence);
+        let is_latest = is_newer(rtp.sequence, source.latest);
         if let Some((codec, _)) = sound {
             source.reception.time(rtp.timestamp, codec.clock_rate(), now);
             if codec.clock_rate() != source.playout.clock_rate() {
-                if !is_newer(rtp.sequence, source.latest) {
+                if !is_latest {
+                    // a straggler from before the change of codec
                     self.totals.discarded += 1;
                     return;
                 }
@@ -108,21 +110,10 @@ impl AudioReceiver {
             }
             self.codec = Some(codec);
         }
-        source.latest = if is_newer(rtp.sequence, source.latest) {
-            rtp.sequence
-        } else {
-            source.latest
-        };
-        let (sequence, timestamp, payload) = (rtp.sequence, rtp.timestamp, rtp.payload);
-        source.playout.insert(
-            Arrival {
-                sequence,
-                timestamp,
-                sound,
-                payload,
-            },
-            now,
-        );
+        if is_latest {
+            source.latest = rtp.sequence;
+        }
+        source.playout.insert(arrival(&rtp, sound), now);
     }
 
     /// Plays the next 20 ms to each reader. Called once for each 20 ms of the call.
@@ -232,6 +223,15 @@ impl Levels {
             self.frames_heard += 1;
             self.power_heard += power;
         }
+    }
+}
+
+fn arrival<'a>(rtp: &IncomingRtp<'a>, sound: Option<(Codec, u32)>) -> Arrival<'a> {
+    Arrival {
+        sequence: rtp.sequence,
+        timestamp: rtp.timestamp,
+        sound,
+        payload: rtp.payload,
     }
 }
 
