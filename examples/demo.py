@@ -86,11 +86,13 @@ def described(event: events.Event) -> str:
             return f"infoSent       {text} {dict(data)}"
         case events.Ended(_, end) | events.Failed(_, end):
             return f"{event.name:14} {end.cause} by {end.originator}"
+        case events.Answered():
+            return f"{event.name:14} we play hello.wav and listen"
         case _:
             return event.name
 
 
-async def converse(client: c2c.WebRTCClient, timeline: Timeline) -> c2c.Call:
+async def converse(client: c2c.WebRTCClient) -> c2c.Call:
     """One call: say hello, hear the greeting until the agent tells that it is over, send an INFO, hang up."""
     greeted = trio.Event()
     client.on(events.InfoReceived, lambda _: greeted.set())
@@ -99,9 +101,7 @@ async def converse(client: c2c.WebRTCClient, timeline: Timeline) -> c2c.Call:
         call = await client.connect_and_call()
         nursery.start_soon(recording.take, call.audio(rate=RATE))
         await call.wait_answered()
-        timeline.say("we say hello.wav")
         await call.play(SPEECH / "hello.wav")
-        timeline.say("we listen")
         await greeted.wait()
         await client.send_info("thank you", {"quoteId": 7})
         await client.end_call()
@@ -146,7 +146,7 @@ async def demo() -> int:
         ):
             timeline.say(f"the gateway is at {gateway.websocket_uri}, its endpoint at {gateway.endpoint_url}")
             nursery.start_soon(print_events, client.events(), timeline)
-            call = await converse(client, timeline)
+            call = await converse(client)
             await client.disconnect()
             far_side = gateway.calls[0]
             await far_side.wait_ended()

@@ -28,7 +28,7 @@ async def test_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> 
             shown = [repr(one.client), repr(call), repr(gateway), repr(far_side), repr(config), repr(gateway.tls)]
             await one.client.end_call()
             await one.client.disconnect()
-    assert caplog.records, "the c2c logger tells nothing at its lowest level"
+    assert any(record.name.startswith("c2c") for record in caplog.records), "c2c tells nothing at the lowest level"
     _assert_clean([*(record.getMessage() for record in caplog.records), *shown])
 
 

@@ -21,9 +21,9 @@ class EndpointConfig:
     project_id: str = "64a000000000000000000002"
     endpoint_name: str = "Gateway"
     endpoint_id: str = "64a000000000000000000003"
-    url_token: str = "c2c0c2c0c2c0c2c0"
+    url_token: str = field(default="c2c0c2c0c2c0c2c0", repr=False)
     realm: str = "realm-gateway.example"
-    username: str = "widget-gateway"
+    username: str = field(default="widget-gateway", repr=False)
     password: str = field(default="gateway-password", repr=False)
     application_sid: str = "5f0c9a52-0000-4000-8000-00000000c2c0"
 

@@ -165,7 +165,7 @@ class RunningGateway:
                 who: Literal["gateway", "client"] = "gateway" if by_us else "client"
                 self._by_number[number].note(lambda call: call.refreshes.append(who))
             case GatewayEvent.CallEnded():
-                self._by_number.pop(event.call).note(lambda call: _end(call, event))
+                self._by_number[event.call].note(lambda call: _end(call, event))
 
 
 def _set(attribute: Literal["answered", "media_connected", "script_ended"]) -> Callable[[GatewayCall], None]:
