@@ -11,10 +11,10 @@ import trio
 from c2c.gateway import (
     AwaitInfo,
     Echo,
-    GatewaySettings,
     HangUp,
     Metadata,
     Play,
+    Refresh,
     Ring,
     SendInfo,
     Transcription,
@@ -140,10 +140,11 @@ async def test_the_echo_of_live_samples_comes_back() -> None:
 
 
 async def test_the_session_is_refreshed_again_and_again() -> None:
-    async with served(settings=GatewaySettings(session_expires=1)) as caller:
+    async with served(Refresh(), Refresh(), Refresh()) as caller:
         call, far_side = await caller.answered()
-        await far_side.wait_until(lambda far_side: len(far_side.refreshes) >= 3)
-        assert set(far_side.refreshes) == {"gateway"}
+        await far_side.wait_script()
+        assert far_side.responses == [("UPDATE", 200)] * 3
+        assert far_side.refreshes == ["gateway"] * 3
         assert call.session.status == "answered"
 
 

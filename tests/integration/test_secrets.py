@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 import c2c
-from c2c.gateway import BadAnswer, ConfigValue, EndpointConfig, Ring, serve
+from c2c.gateway import BadAnswer, ConfigValue, EndpointConfig, MalformedSip, Ring, serve
 from support.gateway import caller
 
 PASSWORD = "correct-horse-battery-staple"
@@ -19,9 +19,8 @@ USER_ID = "somebody-to-be-kept-out-of-logs"
 async def test_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
     with caplog.at_level(logging.NOTSET):
-        logging.getLogger("c2c").setLevel(logging.NOTSET)
         async with (
-            serve(c2c.gateway.Agent(Ring(0.1)), config=config) as gateway,
+            serve(c2c.gateway.Agent(Ring(0.1)), config=config, misbehave=[MalformedSip()]) as gateway,
             caller(gateway, user_id=USER_ID) as one,
         ):
             call, far_side = await one.answered()
