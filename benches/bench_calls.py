@@ -2,8 +2,8 @@
 
     python benches/bench_calls.py --calls 50 --seconds 20 --json
 
-The far side (`c2c.gateway`) runs in a process of its own and is not counted. Every caller plays speech and reads the far
-side's sound at 16 kHz. "opus" is what libopus alone costs for the same frames, measured in the same run.
+The far side (`c2c.gateway`) runs in a process of its own and is not counted. Every caller plays speech and reads the
+far side's sound at 16 kHz. "opus" is what libopus alone costs for the same frames, measured in the same run.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ async def serve_until_stdin_closes(seconds: float) -> None:
     repeats = int((seconds + START_LIMIT) / 2) + 1
     agent = gateway.Agent(*[gateway.Play(str(AGENT_CLIP))] * repeats)
     async with gateway.serve(agent) as far_side:
+        assert far_side.tls is not None
         ca = far_side.tls.ca_pem
         print(
             json.dumps({"url": far_side.endpoint_url, "ca": ca.decode() if isinstance(ca, bytes) else ca}), flush=True
@@ -59,7 +60,7 @@ async def serve_until_stdin_closes(seconds: float) -> None:
 
 async def measure(calls: int, seconds: float) -> dict[str, Any]:
     command = [sys.executable, __file__, "--far-side", "--seconds", str(seconds)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as far_side:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as far_side:  # noqa: ASYNC220 (before anything runs)
         assert far_side.stdin is not None
         assert far_side.stdout is not None
         try:

@@ -156,6 +156,7 @@ class CallAudio:
         self._speaking = False
         self._writing: _Writing | None = None
         self._ready = trio.Event()
+        self._over = trio.Event()
         self._interrupted: Callable[[], C2CError] | None = None
 
     def connected(self) -> None:
@@ -166,6 +167,7 @@ class CallAudio:
         """The call is over; whoever still wants to say something gets what `interrupted` makes."""
         self._interrupted = interrupted
         self._ready.set()
+        self._over.set()
         self._manager.call_ended(self._call)
         if self._writing is not None:
             self._writing.wake.unpark_all()
@@ -186,8 +188,9 @@ class CallAudio:
             self._check()
             self._close_writing()
             if not await self._manager.play(self._call, clip):
+                # only the call's end stops a clip that still has its player, and that event may come a batch later
+                await self._over.wait()
                 self._check()
-                raise WrongState("The clip was stopped", stage="media")
 
     async def write(self, samples: memoryview, rate: int) -> None:
         """Hands `samples` (bytes of signed 16-bit mono) over, waiting for room; returns when the last one is taken."""

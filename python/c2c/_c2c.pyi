@@ -371,7 +371,10 @@ class AudioWriter:
 
 @final
 class Engine:
-    """One client's half of the border. Raises EngineClosed, UsedAfterFork or UnsupportedPlatform of c2c's error tree, or ValueError."""
+    """One client's half of the border.
+
+    Raises EngineClosed, UsedAfterFork or UnsupportedPlatform of c2c's error tree, or ValueError.
+    """
 
     def __new__(cls, *, tls: TlsSettings | None = None) -> Engine: ...
     def take_wake_fd(self) -> int: ...  # once; the caller owns and closes it
@@ -609,7 +612,7 @@ class GatewayEvent:
 
 @final
 class Gateway:
-    """A stand-in for the voice gateway on a driver of its own; the rules are Engine's. Raises OSError when it cannot listen."""
+    """A stand-in for the voice gateway on a driver of its own, by Engine's rules; OSError when it cannot listen."""
 
     def __new__(cls, settings: GatewaySettings, *, host: str, secure: bool) -> Gateway: ...
     @property
