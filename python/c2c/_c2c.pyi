@@ -100,6 +100,8 @@ class CallStats:
     frames_concealed: int
     jitter_buffer_delay: float
     frames_late: int
+    ticks: int
+    ticks_late: int
     level_out: float
     level_in: float
     seconds_heard: float
@@ -129,6 +131,8 @@ class CallStats:
         frames_concealed: int,
         jitter_buffer_delay: float,
         frames_late: int,
+        ticks: int,
+        ticks_late: int,
         level_out: float,
         level_in: float,
         seconds_heard: float,

@@ -25,12 +25,13 @@ impl CallRings {
     }
 
     /// A port for one tick, which announces what becomes ready.
-    pub(crate) fn port<'a>(&'a mut self, announce: &'a dyn Announce, now: Instant) -> RingPort<'a> {
+    pub(crate) fn port<'a>(&'a mut self, announce: &'a dyn Announce, now: Instant, lateness: Duration) -> RingPort<'a> {
         self.readers.retain(|ring| !ring.closed());
         let mut port = RingPort {
             rings: self,
             announce,
             now,
+            lateness,
         };
         port.end_drained_writers();
         port
@@ -57,6 +58,7 @@ pub(crate) struct RingPort<'a> {
     rings: &'a mut CallRings,
     announce: &'a dyn Announce,
     now: Instant,
+    lateness: Duration,
 }
 
 impl RingPort<'_> {
@@ -97,6 +99,10 @@ impl AudioPort for RingPort<'_> {
         rates.sort_unstable();
         rates.dedup();
         rates
+    }
+
+    fn lateness(&self) -> Duration {
+        self.lateness
     }
 
     fn push(&mut self, rate: u32, samples: &[i16], position: u64) {

@@ -258,6 +258,10 @@ pub trait AudioPort {
     fn pull(&mut self, frame: &mut [i16]) -> bool;
     /// Rates in Hz wanted by the open readers, without duplicates.
     fn incoming_rates(&self) -> Vec<u32>;
+    /// How late this tick comes, by the driver's clock.
+    fn lateness(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Hands 20 ms at `rate` to its readers; `position` is its first sample's number since the answer, at that rate.
     fn push(&mut self, rate: u32, samples: &[i16], position: u64);
 }

@@ -276,7 +276,7 @@ impl<A: Agent + 'static> Reactor<A> {
                     counts
                         .late_ticks
                         .fetch_add(u64::from(lateness > LATE), Ordering::Relaxed);
-                    seat.tick(floor, call, now);
+                    seat.tick(floor, call, lateness, now);
                 });
             }
         }

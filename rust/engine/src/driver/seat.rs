@@ -248,9 +248,10 @@ impl<A: Agent + 'static> Seat<A> {
     }
 
     /// 20 ms of a call.
-    pub(crate) fn tick(&mut self, floor: &mut Floor<A>, call: CallId, now: Instant) {
+    pub(crate) fn tick(&mut self, floor: &mut Floor<A>, call: CallId, lateness: Duration, now: Instant) {
         let Some(state) = self.calls.get_mut(&call) else { return };
-        self.agent.tick(call, &mut state.rings.port(&*self.mailbox, now), now);
+        let mut port = state.rings.port(&*self.mailbox, now, lateness);
+        self.agent.tick(call, &mut port, now);
         if let Some(moment) = state.rings.better_moment()
             && state.ticking
         {

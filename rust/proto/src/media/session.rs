@@ -24,6 +24,9 @@ use crate::io::{AudioPort, ClockOrigin, Datagram, RandomSource, Transmit};
 mod identity;
 mod negotiation;
 
+/// A tick later than this is counted.
+const LATE: Duration = Duration::from_millis(5);
+
 /// What a call's media is made with.
 #[derive(Clone, Debug)]
 pub struct MediaConfig {
@@ -89,6 +92,8 @@ pub struct MediaSession {
     setup: SetupTimes,
     /// Authentic packets that make no sense: our own SSRC, a payload type of nobody's, malformed RTCP.
     senseless: u64,
+    ticks: u64,
+    ticks_late: u64,
     is_over: bool,
     events: VecDeque<MediaEvent>,
 }
@@ -127,6 +132,8 @@ impl MediaSession {
             playing: None,
             setup: SetupTimes::default(),
             senseless: 0,
+            ticks: 0,
+            ticks_late: 0,
             is_over: false,
             events: VecDeque::new(),
         })
@@ -213,6 +220,8 @@ impl MediaSession {
 
     /// Sends and plays 20 ms. Before the keys are in nothing is taken from clip and writer.
     pub fn tick(&mut self, audio: &mut dyn AudioPort, now: Instant) {
+        self.ticks += 1;
+        self.ticks_late += u64::from(audio.lateness() > LATE);
         if self.transport.is_connected() {
             self.send_frame(audio, now);
             self.follow_play();
@@ -251,6 +260,8 @@ impl MediaSession {
     pub fn stats(&self, now: Instant) -> CallStats {
         let mut stats = CallStats {
             setup: self.setup,
+            ticks: self.ticks,
+            ticks_late: self.ticks_late,
             ..CallStats::default()
         };
         self.sender.fill_stats(&mut stats);

@@ -57,6 +57,10 @@ pub struct CallStats {
     pub jitter_buffer_delay: f64,
     /// Frames sent as silence because a writer was late.
     pub frames_late: u64,
+    /// Ticks of 20 ms in which a frame was sent and one played.
+    pub ticks: u64,
+    /// Of those, ticks more than 5 ms late by the driver's clock.
+    pub ticks_late: u64,
     /// Level sent, dBFS (RMS of the last frame; -127 is silence).
     pub level_out: f64,
     /// Level heard, dBFS (RMS of the last frame; -127 is silence).
