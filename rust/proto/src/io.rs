@@ -1,4 +1,5 @@
 //! What goes in and out of a [`crate::user_agent::UserAgent`]: commands, transport and datagram events, outputs, events.
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,8 +15,8 @@ pub struct CallId(pub u64);
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(pub String);
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
@@ -140,7 +141,6 @@ pub enum Command {
 }
 
 /// What happened to the agent's WebSocket.
-#[derive(Debug)]
 pub enum TransportInput<'a> {
     /// The upgrade succeeded.
     Opened {
@@ -162,6 +162,18 @@ pub enum TransportInput<'a> {
         /// Close reason of the peer, or the I/O error's text.
         reason: String,
     },
+}
+
+/// Shows a message's length only: it may hold keys and credentials.
+impl fmt::Debug for TransportInput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened { local, remote, .. } => write!(f, "Opened {local} to {remote}"),
+            Self::Message(bytes) => write!(f, "Message of {} bytes", bytes.len()),
+            Self::Failed(failure) => write!(f, "{failure:?}"),
+            Self::Closed { code, reason } => write!(f, "Closed {code:?} {reason:?}"),
+        }
+    }
 }
 
 /// Why a WebSocket could not be opened.
@@ -222,7 +234,6 @@ pub enum UdpInput {
 }
 
 /// What an agent wants done. Generic over its event type, as the gateway's agent has its own.
-#[derive(Debug)]
 pub enum Output<E> {
     /// Open a WebSocket (subprotocol `sip`) to this URI; answered by [`TransportInput`].
     OpenWebSocket(String),
@@ -248,6 +259,23 @@ pub enum Output<E> {
     Release(CallId),
     /// Tell the owner.
     Event(E),
+}
+
+/// Shows neither messages, which may hold keys and credentials, nor URIs, which may hold tokens.
+impl<E: fmt::Debug> fmt::Debug for Output<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenWebSocket(_) => f.write_str("OpenWebSocket"),
+            Self::Send(bytes) => write!(f, "Send of {} bytes", bytes.len()),
+            Self::CloseWebSocket(code) => write!(f, "CloseWebSocket {code}"),
+            Self::BindUdp { call, addresses } => write!(f, "BindUdp {call:?} {addresses:?}"),
+            Self::Transmit(call, transmit) => write!(f, "Transmit {call:?} to {}", transmit.remote),
+            Self::StartTicking(call) => write!(f, "StartTicking {call:?}"),
+            Self::StopTicking(call) => write!(f, "StopTicking {call:?}"),
+            Self::Release(call) => write!(f, "Release {call:?}"),
+            Self::Event(event) => write!(f, "{event:?}"),
+        }
+    }
 }
 
 /// Where a call's PCM comes from and goes to; the engine's rings implement it. Signed 16-bit mono.
@@ -282,6 +310,7 @@ pub enum CallStatus {
 }
 
 /// What a `CallSession` is made from.
+#[allow(clippy::struct_excessive_bools)] // the SDK's own snapshot has these four
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CallState {
     /// The call.

@@ -97,7 +97,7 @@ impl Call {
                     let value = format!("SIP ;cause={status} ;text={}", quote(&text));
                     request.headers.set(HeaderName::Reason, value);
                 }
-                ctx.send_cancel(Owner::Nobody(self.id()), request);
+                ctx.send_cancel(Owner::Cancel(self.id()), request);
                 Cancel::Sent
             }
         };

@@ -202,7 +202,7 @@ impl Call {
     fn decline(&mut self, dialog: &mut Dialog, response: &Response, ctx: &mut Context<'_>) {
         let ack = ack_of(dialog, response, ctx);
         ctx.send_ack(ack);
-        send_bye(dialog, Owner::Nobody(self.id()), None, ctx);
+        send_bye(dialog, Owner::Stray(self.id()), None, ctx);
     }
 
     fn acknowledge(&mut self, response: &Response, ctx: &mut Context<'_>) {

@@ -12,6 +12,8 @@ use crate::sip::{Message, Method, ParseError, Request, Response};
 /// Keep-alive of the server, and the answer to it (RFC 5626 §4.4.1).
 const PING: &[u8] = b"\r\n\r\n";
 const PONG: &[u8] = b"\r\n";
+/// What a request may require of us.
+const EXTENSIONS: [&str; 4] = ["timer", "ice", "outbound", "gruu"];
 
 impl UserAgent {
     /// Takes one WebSocket message.
@@ -40,7 +42,7 @@ impl UserAgent {
         let owner = answer.sent.owner;
         let id = match owner {
             Owner::Registration => return session.registration.handle_answer(answer, &mut ctx),
-            Owner::Nobody(_) => return,
+            Owner::Cancel(_) | Owner::Stray(_) => return,
             Owner::Invite(id) | Owner::Bye(id) | Owner::Info(id, _) | Owner::Update(id) => id,
         };
         let Some(call) = session.calls.get_mut(&id) else { return };
@@ -53,6 +55,11 @@ impl UserAgent {
     }
 
     fn handle_response(&mut self, response: Response, now: Instant) {
+        // one with more Vias was meant for somebody else (RFC 3261 §8.1.3.3)
+        if response.headers.vias().count() > 1 {
+            self.malformed = self.malformed.saturating_add(1);
+            return;
+        }
         let Some((_, ctx)) = self.session(now) else { return };
         let (answer, ack) = ctx.signaling.transactions.handle_response(response, now);
         ctx.core.outputs.extend(ack.map(Output::Send));
@@ -91,6 +98,9 @@ impl UserAgent {
 impl SessionParts<'_> {
     /// Gives a request to the call whose dialog it belongs to, or answers it.
     fn dispatch(self, request: Request, ctx: &mut Context<'_>) {
+        if refuse_required(&request, ctx) {
+            return;
+        }
         let mut related = self.calls.iter().map(|(id, call)| (*id, call.relation(&request)));
         match related.find(|(_, relation)| *relation != Relation::None) {
             Some((id, Relation::Dialog)) => self.dispatch_to(id, request, ctx),
@@ -108,6 +118,23 @@ impl SessionParts<'_> {
             call.handle_request(request, ctx);
         }
     }
+}
+
+/// 420 to a request that requires an extension which we don't have (RFC 3261 §8.2.2.3); whether it did.
+fn refuse_required(request: &Request, ctx: &mut Context<'_>) -> bool {
+    if matches!(request.method, Method::Ack | Method::Cancel) {
+        return false;
+    }
+    let is_known = |option: &&str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(option));
+    let required = request.headers.values(HeaderName::Require);
+    let unknown: Vec<&str> = required.filter(|option| !is_known(option)).collect();
+    if unknown.is_empty() {
+        return false;
+    }
+    let mut response = ctx.response(request, 420, "Bad Extension");
+    response.headers.push(HeaderName::Unsupported, unknown.join(","));
+    ctx.respond(request, response);
+    true
 }
 
 /// Answers a request that belongs to no dialog of ours.

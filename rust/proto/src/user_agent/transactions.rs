@@ -9,7 +9,8 @@ use crate::sip::transaction::{
 };
 use crate::sip::{Method, Reason, Request, Response};
 
-/// Most client transactions at once; a request beyond fails.
+/// Most client transactions at once; a request beyond fails. What ends things always gets through: there is at most one
+/// BYE and one CANCEL a call.
 const MAX_CLIENTS: usize = 96;
 /// Most INVITEs being answered at once; one beyond is answered without a transaction (RFC 3261 §8.2.7).
 const MAX_SERVERS: usize = 32;
@@ -19,9 +20,10 @@ const MAX_SERVERS: usize = 32;
 pub(crate) enum Owner {
     Registration,
     Invite(CallId),
-    /// CANCEL, and a BYE whose answer changes nothing.
-    Nobody(CallId),
+    Cancel(CallId),
     Bye(CallId),
+    /// BYE in the dialog of a branch that lost.
+    Stray(CallId),
     Info(CallId, u64),
     Update(CallId),
 }
@@ -81,7 +83,7 @@ pub(crate) struct Transactions {
 impl Transactions {
     /// Starts one for a request of ours and gives its bytes; `None` when there are too many.
     pub(crate) fn start(&mut self, sent: Sent, now: Instant) -> Option<Vec<u8>> {
-        if self.clients.len() >= MAX_CLIENTS {
+        if self.clients.len() >= MAX_CLIENTS && !sent.owner.ends_something() {
             return None;
         }
         let bytes = sent.request.to_bytes();
@@ -213,10 +215,17 @@ impl Owner {
     fn call(self) -> Option<CallId> {
         match self {
             Self::Registration => None,
-            Self::Invite(call) | Self::Nobody(call) | Self::Bye(call) | Self::Info(call, _) | Self::Update(call) => {
-                Some(call)
-            }
+            Self::Invite(call)
+            | Self::Cancel(call)
+            | Self::Bye(call)
+            | Self::Stray(call)
+            | Self::Info(call, _)
+            | Self::Update(call) => Some(call),
         }
+    }
+
+    fn ends_something(self) -> bool {
+        matches!(self, Self::Registration | Self::Cancel(_) | Self::Bye(_))
     }
 }
 

@@ -77,7 +77,11 @@ impl UserAgent {
 
     /// The WebSocket is closed, by us or not.
     pub(super) fn closed(&mut self, code: Option<u16>, reason: String, now: Instant) {
-        if self.connection.is_closing() {
+        if self.connection.is_lingering() {
+            // the server was quicker with what we were about to do
+            self.forget_registration(now);
+            self.ended(None, None, now);
+        } else if self.connection.is_closing() {
             self.ended(None, None, now);
         } else if self.connection.can_send() {
             self.lose_calls(&describe(code, &reason), now);
@@ -145,9 +149,7 @@ impl UserAgent {
 
     /// What was not answered by now never will be.
     fn close_websocket(&mut self, now: Instant) {
-        if let Some((session, mut ctx)) = self.session(now) {
-            session.registration.forget(&mut ctx);
-        }
+        self.forget_registration(now);
         self.core.outputs.push_back(Output::CloseWebSocket(NORMAL_CLOSURE));
         self.connection.close();
     }
@@ -162,12 +164,16 @@ impl UserAgent {
         }
     }
 
-    /// The last of a connection; a `Connect` that waited for it goes on.
-    fn ended(&mut self, code: Option<u16>, reason: Option<String>, now: Instant) {
-        self.emit(Event::Disconnected { code, reason });
+    fn forget_registration(&mut self, now: Instant) {
         if let Some((session, mut ctx)) = self.session(now) {
             session.registration.forget(&mut ctx);
         }
+    }
+
+    /// The last of a connection; a `Connect` that waited for it goes on.
+    fn ended(&mut self, code: Option<u16>, reason: Option<String>, now: Instant) {
+        self.emit(Event::Disconnected { code, reason });
+        self.forget_registration(now);
         self.session = None;
         self.connection.reset();
         if let Some(settings) = self.connection.take_next() {

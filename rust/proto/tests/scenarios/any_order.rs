@@ -111,14 +111,14 @@ impl World {
             }
             Step::Wait(milliseconds) => self.rig.advance(Duration::from_millis(milliseconds)),
             Step::CutNetwork(is_down) => self.rig.network.is_down = is_down,
-            command => self.command(command),
+            command => self.command(&command),
         }
         self.collect();
     }
 
-    fn command(&mut self, step: Step) {
+    fn command(&mut self, step: &Step) {
         let call = |index: usize| CallId(index as u64 % self.calls.max(1) + 1);
-        let command = match step {
+        let command = match *step {
             Step::Connect => Command::Connect(Box::new(Rig::settings())),
             Step::StartCall => {
                 self.calls += 1;
@@ -243,12 +243,20 @@ fn pick<T>(items: &[T], index: usize) -> Option<&T> {
 
 fn call_of(event: &Event) -> Option<CallId> {
     match event {
-        Event::CallCreated(state) | Event::Ringing(state) | Event::Answered(state) => Some(state.call),
-        Event::Muted(state) | Event::Unmuted(state) | Event::HoldChanged(state) => Some(state.call),
-        Event::Ended(state, ..) | Event::Failed(state, ..) => Some(state.call),
-        Event::TrackAdded(call) | Event::MediaConnected(call) => Some(*call),
-        Event::InfoSent { call, .. } | Event::InfoFailed { call, .. } => Some(*call),
-        Event::InfoReceived { call, .. } | Event::PlayEnded { call, .. } => Some(*call),
+        Event::CallCreated(state)
+        | Event::Ringing(state)
+        | Event::Answered(state)
+        | Event::Muted(state)
+        | Event::Unmuted(state)
+        | Event::HoldChanged(state)
+        | Event::Ended(state, ..)
+        | Event::Failed(state, ..) => Some(state.call),
+        Event::TrackAdded(call)
+        | Event::MediaConnected(call)
+        | Event::InfoSent { call, .. }
+        | Event::InfoFailed { call, .. }
+        | Event::InfoReceived { call, .. }
+        | Event::PlayEnded { call, .. } => Some(*call),
         _ => None,
     }
 }
@@ -296,8 +304,18 @@ fn check_line(events: &[Event]) {
     assert!(!connected && !registered);
 }
 
+/// 48 runs, or `PROPTEST_CASES` of them.
+fn config() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig {
+        cases: asked.unwrap_or(48),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn leaves_a_legal_state(steps in prop::collection::vec(step(), 1..60)) {

@@ -126,11 +126,11 @@ fn the_end_gives_everything_back() {
         .rposition(|step| step == "Transmit")
         .expect("RTCP BYE or close_notify");
     assert!(goodbye < rig.trail.iter().position(|step| step == "Release").unwrap());
-    let Some(Event::Ended(state, end, stats)) = rig.unseen.last() else {
+    let Some(Event::Ended(state, end, numbers)) = rig.unseen.last() else {
         panic!()
     };
     assert!(state.answered.is_some() && end.stage.is_none() && end.hint.is_empty());
-    assert!(stats.packets_sent > 0);
+    assert!(numbers.packets_sent > 0);
     assert!(rig.agent.stats(CALL, rig.now).is_none());
     let bye = rig.hear("BYE");
     rig.say(&bye.reply(200, "OK"));

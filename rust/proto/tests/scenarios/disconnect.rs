@@ -91,3 +91,12 @@ fn a_client_that_does_nothing_ignores_it() {
     assert_eq!(rig.events(), Vec::<String>::new());
     assert_eq!(rig.closed_with, None);
 }
+
+#[test]
+fn a_server_that_closes_first_changes_nothing() {
+    let mut rig = Rig::registered();
+    rig.command(Command::Disconnect);
+    rig.close(Some(1001), "going away");
+    assert_eq!(rig.events(), ["Unregistered", "Disconnected -"]);
+    assert_eq!(rig.run_out(), Duration::ZERO);
+}

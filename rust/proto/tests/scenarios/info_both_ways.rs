@@ -130,3 +130,30 @@ fn unanswered_ones_are_limited() {
     rig.hear("BYE");
     assert_eq!(rig.events(), ["Ended local Terminated"], "there is always room for BYE");
 }
+
+#[test]
+fn calls_end_however_much_is_unanswered() {
+    let mut rig = Rig::connected();
+    let calls: Vec<_> = (1..=4).map(c2c_proto::io::CallId).collect();
+    for call in &calls {
+        let invite = rig.invite(*call);
+        rig.answer(&invite, "callee");
+        for request in 0..50 {
+            rig.command(Command::SendInfo {
+                call: *call,
+                request,
+                content_type: "text/plain".into(),
+                body: vec![],
+            });
+        }
+        rig.events();
+        rig.inbox.clear();
+    }
+    for call in &calls {
+        rig.command(Command::EndCall {
+            call: *call,
+            reason: None,
+        });
+        rig.hear("BYE");
+    }
+}

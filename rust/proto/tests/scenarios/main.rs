@@ -1,4 +1,5 @@
 //! Scenarios of the user agent in virtual time; each file is one, named for it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #[path = "../support/mod.rs"]
 mod support;
 

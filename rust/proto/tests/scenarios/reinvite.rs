@@ -19,6 +19,7 @@ fn in_call() -> (Rig, ServerDialog, String) {
     rig.hear("ACK");
     rig.advance(Duration::from_secs(2));
     assert_eq!(rig.events(), ["TrackAdded", "Answered", "MediaConnected"]);
+    rig.is_deaf = true;
     (rig, ServerDialog::new(&invite, "callee"), sdp)
 }
 

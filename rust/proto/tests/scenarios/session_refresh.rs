@@ -11,6 +11,7 @@ fn in_call(session_expires: Option<&str>) -> (Rig, ServerDialog) {
     rig.hear("ACK");
     rig.advance(Duration::from_secs(1));
     assert_eq!(rig.events(), ["TrackAdded", "Answered", "MediaConnected"]);
+    rig.is_deaf = true;
     (rig, ServerDialog::new(&invite, "callee"))
 }
 

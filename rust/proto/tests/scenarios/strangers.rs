@@ -95,3 +95,12 @@ fn a_flood_of_invites_holds_little() {
     }
     assert_eq!(rig.run_out().as_secs(), 32);
 }
+
+#[test]
+fn unknown_requirements_are_named() {
+    let answer = status_of("OPTIONS", US, &[("Require", "timer, 100rel,nothing")]).unwrap();
+    assert_eq!(
+        (answer.second(), answer.header("Unsupported")),
+        ("420", "100rel,nothing")
+    );
+}

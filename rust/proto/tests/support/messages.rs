@@ -15,8 +15,8 @@ pub(crate) struct Heard {
 impl Heard {
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8(bytes.to_vec()).expect("the client sends UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("end of the header");
-        let mut lines = head.split("\r\n");
+        let (header, body) = text.split_once("\r\n\r\n").expect("end of the header");
+        let mut lines = header.split("\r\n");
         let start = lines.next().expect("start line").to_owned();
         let split = |line: &str| {
             let (name, value) = line.split_once(": ").expect("header line");

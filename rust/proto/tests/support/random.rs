@@ -1,7 +1,7 @@
 //! Randomness that repeats: the same seed draws the same bytes.
 use c2c_proto::io::RandomSource;
 
-/// SplitMix64.
+/// The generator known as `SplitMix64`.
 pub(crate) struct Seeded(pub u64);
 
 impl Seeded {

@@ -43,8 +43,10 @@ pub(crate) fn is_authorised(request: &Heard, nonce: &str) -> bool {
 }
 
 fn md5(text: &str) -> String {
-    Md5::digest(text.as_bytes())
+    let digest = Md5::digest(text.as_bytes());
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap();
+    digest
         .iter()
-        .map(|byte| format!("{byte:02x}"))
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
         .collect()
 }

@@ -42,6 +42,8 @@ pub(crate) struct Rig {
     pub(crate) released: Vec<CallId>,
     /// Sockets are bound by themselves; a scenario that says otherwise answers `BindUdp` itself.
     pub(crate) binds: bool,
+    /// No sound is made and played: long calls are over sooner.
+    pub(crate) is_deaf: bool,
     pub(crate) bind_requests: Vec<Vec<IpAddr>>,
     /// Whose socket has a port.
     ports: BTreeMap<u16, CallId>,
@@ -77,6 +79,7 @@ impl Rig {
             ticking: BTreeSet::new(),
             released: Vec::new(),
             binds: true,
+            is_deaf: false,
             bind_requests: Vec::new(),
             ports: BTreeMap::new(),
             next_tick: now,
@@ -293,11 +296,11 @@ impl Rig {
 
     /// End and numbers of the call that ended among the unseen events.
     pub(crate) fn end(&self) -> (&CallEnd, &CallStats) {
-        let ends = self.unseen.iter().filter_map(|event| match event {
+        let mut ends = self.unseen.iter().filter_map(|event| match event {
             Event::Ended(_, end, stats) | Event::Failed(_, end, stats) => Some((end, stats.as_ref())),
             _ => None,
         });
-        ends.last().expect("no call ended")
+        ends.next_back().expect("no call ended")
     }
 }
 
@@ -305,7 +308,7 @@ impl Rig {
 impl Rig {
     fn next(&self) -> Option<Instant> {
         let far = self.far.as_ref().and_then(|far| far.session.poll_timeout());
-        let tick = (!self.ticking.is_empty()).then_some(self.next_tick);
+        let tick = (!self.ticking.is_empty() && !self.is_deaf).then_some(self.next_tick);
         let times = [self.agent.poll_timeout(), self.network.next(), far, tick];
         times.into_iter().flatten().min()
     }
@@ -318,12 +321,12 @@ impl Rig {
         for flying in self.network.arrived(self.now) {
             self.deliver(flying.from, flying.to, &flying.payload);
         }
-        if let Some(far) = &mut self.far {
-            if far.session.poll_timeout().is_some_and(|at| at <= self.now) {
-                far.session.handle_timeout(self.now);
-            }
+        if let Some(far) = &mut self.far
+            && far.session.poll_timeout().is_some_and(|at| at <= self.now)
+        {
+            far.session.handle_timeout(self.now);
         }
-        if self.next_tick <= self.now {
+        if self.next_tick <= self.now && !self.is_deaf {
             self.tick();
         }
     }
