@@ -138,6 +138,9 @@ fn calls_end_however_much_is_unanswered() {
     for call in &calls {
         let invite = rig.invite(*call);
         rig.answer(&invite, "callee");
+        rig.events();
+    }
+    for call in &calls {
         for request in 0..50 {
             rig.command(Command::SendInfo {
                 call: *call,
