@@ -1,5 +1,5 @@
 //! What scenarios stand on: a user agent in virtual time, a server that speaks SIP by hand, media at the far end.
-#![allow(dead_code)] // each test binary uses a part
+#![allow(dead_code, unused_imports)] // each binary uses a part
 
 pub(crate) mod far_end;
 pub(crate) mod messages;

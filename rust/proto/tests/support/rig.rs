@@ -21,7 +21,7 @@ use super::registrar;
 
 /// The call of most scenarios.
 pub(crate) const CALL: CallId = CallId(1);
-const ALL_CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+pub(crate) const ALL_CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
 
 pub(crate) struct Rig {
     pub(crate) agent: UserAgent,
