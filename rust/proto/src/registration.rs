@@ -262,13 +262,13 @@ mod tests {
 
     #[test]
     fn refresh_comes_in_time() {
-        let seconds = |expires, draw| refresh_delay(expires, &mut Fixed(draw)).as_secs_f64();
-        assert_eq!(seconds(0, 0), 5.0);
-        assert_eq!(seconds(60, 7), 55.0);
-        assert_eq!(seconds(64, 7), 59.0);
-        assert_eq!(seconds(65, 0), 32.5);
-        assert_eq!(seconds(65, 500), 33.0);
-        assert_eq!(seconds(600, 0), 300.0);
-        assert_eq!(seconds(600, 268_000), 568.0);
+        let milliseconds = |expires, draw| refresh_delay(expires, &mut Fixed(draw)).as_millis();
+        assert_eq!(milliseconds(0, 0), 5_000);
+        assert_eq!(milliseconds(60, 7), 55_000);
+        assert_eq!(milliseconds(64, 7), 59_000);
+        assert_eq!(milliseconds(65, 0), 32_500);
+        assert_eq!(milliseconds(65, 500), 33_000);
+        assert_eq!(milliseconds(600, 0), 300_000);
+        assert_eq!(milliseconds(600, 268_000), 568_000);
     }
 }
