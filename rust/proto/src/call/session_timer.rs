@@ -129,8 +129,8 @@ impl SessionTimer {
 mod tests {
     use super::*;
 
-    fn expires(seconds: u32, refresher: Option<Refresher>) -> Option<SessionExpires> {
-        Some(SessionExpires { seconds, refresher })
+    fn expires(seconds: u32, refresher: Option<Refresher>) -> SessionExpires {
+        SessionExpires { seconds, refresher }
     }
 
     /// Seconds until due, and what is due then.
@@ -143,11 +143,11 @@ mod tests {
     fn the_refresher_of_a_2xx_is_obeyed() {
         let now = crate::test_clock::start();
         let table = [
-            (expires(90, Some(Refresher::Uac)), (45, Due::Refresh)),
-            (expires(90, Some(Refresher::Uas)), (99, Due::Expired)),
-            (expires(120, None), (60, Due::Refresh)),
+            (Some(expires(90, Some(Refresher::Uac))), (45, Due::Refresh)),
+            (Some(expires(90, Some(Refresher::Uas))), (99, Due::Expired)),
+            (Some(expires(120, None)), (60, Due::Refresh)),
             (None, (45, Due::Refresh)),
-            (expires(1, Some(Refresher::Uas)), (45, Due::Refresh)),
+            (Some(expires(1, Some(Refresher::Uas))), (45, Due::Refresh)),
         ];
         for (answered, expected) in table {
             let mut timer = SessionTimer::new(90);
@@ -161,11 +161,11 @@ mod tests {
     fn the_peer_s_request_sets_the_roles_anew() {
         let now = crate::test_clock::start();
         let mut timer = SessionTimer::new(90);
-        let answer = timer.handle_request(expires(180, Some(Refresher::Uac)), now);
-        assert_eq!(Some(answer), expires(180, Some(Refresher::Uac)));
+        let answer = timer.handle_request(Some(expires(180, Some(Refresher::Uac))), now);
+        assert_eq!(answer, expires(180, Some(Refresher::Uac)));
         assert_eq!(due(&mut timer, now), (198, Due::Expired));
         let answer = timer.handle_request(None, now);
-        assert_eq!(Some(answer), expires(90, Some(Refresher::Uas)));
+        assert_eq!(answer, expires(90, Some(Refresher::Uas)));
         assert_eq!(due(&mut timer, now), (45, Due::Refresh));
     }
 
