@@ -71,7 +71,8 @@ fn round_trips(_: &mut Criterion) {
         rig.advance(Duration::from_secs(5));
         let setup = rig.agent.stats(CALL, rig.now).unwrap().setup;
         let answered = setup.answered.unwrap();
-        let since = |stage: Option<Duration>| (stage.expect("media connected") - answered).as_secs_f64() * 1e3;
+        let since =
+            |stage: Option<Duration>| stage.expect("media connected").saturating_sub(answered).as_secs_f64() * 1e3;
         println!(
             "call_setup/virtual time from 200 OK, media round trip {:>3} ms: ICE {:>5.1}, DTLS {:>5.1}, first RTP out {:>5.1}, in {:>5.1} ms",
             2 * one_way,

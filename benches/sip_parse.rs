@@ -58,14 +58,14 @@ fn usual(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sip_invite_850_bytes");
     group.throughput(Throughput::Elements(1));
     group.bench_function("parse", |bencher| {
-        bencher.iter(|| Message::parse(black_box(&bytes)).is_ok())
+        bencher.iter(|| Message::parse(black_box(&bytes)).is_ok());
     });
     group.bench_function("parse_typed", |bencher| {
         bencher.iter(|| Message::parse(black_box(&bytes)).as_ref().map_or(0, typed));
     });
     let message = Message::parse(&bytes);
     group.bench_function("print", |bencher| {
-        bencher.iter(|| black_box(&message).as_ref().map(Message::to_bytes))
+        bencher.iter(|| black_box(&message).as_ref().map(Message::to_bytes));
     });
     group.finish();
 }

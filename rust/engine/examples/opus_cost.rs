@@ -16,10 +16,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn encode_and_decode(clip: &Clip, frames: usize, reader_rate: u32) -> Result<usize, Box<dyn Error>> {
-    let mut encoder = Encoder::new(Codec::Opus, clip.rate, OpusSettings::default())?;
+    let mut encoder = Encoder::new(Codec::Opus, clip.rate(), OpusSettings::default())?;
     let mut decoder = Decoder::new(Codec::Opus, reader_rate)?;
     let (mut packet, mut pcm) = (Vec::new(), Vec::new());
-    let sound = clip.samples.chunks_exact(clip.rate as usize / 50);
+    let sound = clip.samples().chunks_exact(clip.rate() as usize / 50);
     let mut done = 0;
     for frame in sound.cycle().take(frames) {
         encoder.encode(frame, &mut packet)?;

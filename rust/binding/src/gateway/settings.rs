@@ -21,6 +21,7 @@ impl GatewaySettings {
         challenge_as_proxy, nonce_lifetime, register_expires, session_expires, refreshed_by_gateway, hearing_rate,
         hearing_seconds))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands lists over as vectors")]
     fn new(
         realm: String,
         users: Vec<(String, String)>,

@@ -15,7 +15,10 @@ fn stranger() -> SocketAddr {
 }
 
 /// A connected call that keeps what the callee sends, by kind.
-fn tapped() -> (Call, Rc<RefCell<Vec<(Kind, Vec<u8>)>>>) {
+/// Datagrams that passed, by kind.
+type Tap = Rc<RefCell<Vec<(Kind, Vec<u8>)>>>;
+
+fn tapped() -> (Call, Tap) {
     let mut call = Call::plain();
     let tap = Rc::new(RefCell::new(Vec::new()));
     let kept = Rc::clone(&tap);
@@ -382,7 +385,7 @@ fn mutated_datagrams_during_the_handshake_never_panic() {
         call.rule = Box::new(move |_, _, transmit| {
             let mut random = random.borrow_mut();
             let mut fate = deliver(transmit);
-            if random.next() % 3 == 0 {
+            if random.next().is_multiple_of(3) {
                 let mutated = mutate(&transmit.payload, &transmit.payload, &mut random);
                 // before the intact one as often as behind it
                 let at = random.next() as usize % 2;
