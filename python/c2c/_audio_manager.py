@@ -186,7 +186,7 @@ class CallAudio:
             clip = await load()
             await self._ready.wait()
             self._check()
-            self._close_writing()
+            await self._finish_writing()
             if not await self._manager.play(self._call, clip):
                 # only the call's end stops a clip that still has its player, and that event may come a batch later
                 await self._over.wait()
@@ -197,7 +197,7 @@ class CallAudio:
         with self._only_speaker():
             await self._ready.wait()
             self._check()
-            writing = self._writer(rate)
+            writing = await self._writer(rate)
             offset = 0
             while offset < len(samples) // 2:
                 await trio.lowlevel.checkpoint_if_cancelled()
@@ -208,16 +208,20 @@ class CallAudio:
                     await writing.wake.park()
                     self._check()
 
-    def _writer(self, rate: int) -> _Writing:
-        if self._writing is not None and self._writing.writer.rate != rate:
-            self._close_writing()
+    async def _writer(self, rate: int) -> _Writing:
+        if self._writing is not None and (self._writing.is_closed or self._writing.writer.rate != rate):
+            await self._finish_writing()
         if self._writing is None:
             self._writing = self._manager.open_writing(self._call, rate)
         return self._writing
 
-    def _close_writing(self) -> None:
-        if self._writing is not None:
-            self._writing.writer.close()
+    async def _finish_writing(self) -> None:
+        """Lets what was written leave before anything else is said."""
+        if (writing := self._writing) is not None:
+            writing.close()
+            while not writing.writer.ended:
+                await writing.wake.park()
+                self._check()
             self._writing = None
 
     def _check(self) -> None:
@@ -250,4 +254,9 @@ class _Writing:
 
     def __init__(self, writer: AudioWriter) -> None:
         self.writer = writer
+        self.is_closed = False
         self.wake = trio.lowlevel.ParkingLot()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.writer.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Sound: TypeAlias = str | os.PathLike[str] | Buffer | Clip
 
-SAMPLE_RATES = (8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000)
+RING_RATES = (8_000, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
 def clip_loader(sound: Sound, rate: int | None) -> Callable[[], Awaitable[Clip]]:
@@ -29,12 +29,7 @@ def clip_loader(sound: Sound, rate: int | None) -> Callable[[], Awaitable[Clip]]
     if isinstance(sound, str | os.PathLike):
         path = Path(sound)
         return lambda: trio.to_thread.run_sync(_read_clip, path, abandon_on_cancel=True)
-    if isinstance(sound, Clip):
-        clip = sound
-    elif rate is None:
-        raise TypeError("rate: samples need the rate that they were made with")
-    else:
-        clip = _made_clip(pcm_bytes(sound, "sound"), check_rate(rate))
+    clip = sound if isinstance(sound, Clip) else _made_clip(pcm_bytes(sound, "sound"), rate)
 
     async def ready() -> Clip:
         await trio.lowlevel.checkpoint()
@@ -55,10 +50,15 @@ def _read_clip(path: Path) -> Clip:
     raise ClipError(f"{path}: {reason}", cause=reason)
 
 
-def _made_clip(samples: memoryview, rate: int) -> Clip:
+def _made_clip(samples: memoryview, rate: int | None) -> Clip:
     from c2c._c2c import Clip
 
-    return Clip(samples, rate)
+    if rate is None:
+        raise TypeError("rate: samples need the rate that they were made with")
+    try:
+        return Clip(samples, _checked_int(rate))
+    except ValueError as error:
+        raise ValueError(f"sound: {error}") from None
 
 
 def pcm_bytes(buffer: Buffer, argument: str) -> memoryview:
@@ -75,8 +75,13 @@ def pcm_bytes(buffer: Buffer, argument: str) -> memoryview:
 
 
 def check_rate(rate: int) -> int:
+    """Returns `rate` if live sound can have it."""
+    if _checked_int(rate) not in RING_RATES:
+        raise ValueError(f"rate: {rate} Hz is none of {', '.join(map(str, RING_RATES))}")
+    return rate
+
+
+def _checked_int(rate: int) -> int:
     if isinstance(rate, bool) or not isinstance(rate, int):
         raise TypeError("rate: must be an int, in Hz")
-    if rate not in SAMPLE_RATES:
-        raise ValueError(f"rate: {rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
     return rate

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+import trio
 
 from c2c._errors import ConfigFetchError
 
@@ -37,11 +40,14 @@ async def get(url: str, context: ssl.SSLContext) -> HTTPResponse:
     The caller limits the time. Nothing raised or logged holds the URL: its path is the endpoint's token.
     """
     # the bare transport: httpx's client logs each URL and takes proxies and netrc from the environment
+    token = _quiet.set(True)
     try:
         async with httpx.AsyncHTTPTransport(verify=context) as transport:
             return await _follow(transport, httpx.URL(url))
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         failure = _failure(error)
+    finally:
+        _quiet.reset(token)
     # raised out here: the chain would keep httpx's request, and with it the URL
     raise failure
 
@@ -73,10 +79,14 @@ def _port(url: httpx.URL) -> int | None:
 
 async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _refused(f"the response is longer than {MAX_BODY} bytes")
+    with trio.CancelScope() as scope:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_BODY:
+                # leaving the loop would abandon httpx's nested generators; cancelled, they end in order
+                scope.cancel()
+    if len(body) > MAX_BODY:
+        raise _refused(f"the response is longer than {MAX_BODY} bytes")
     return bytes(body)
 
 
@@ -109,6 +119,16 @@ def _text(error: BaseException) -> str:
         return error.strerror
     return str(error) or type(error).__name__
 
+
+class _NotOurs(logging.Filter):
+    """Keeps out what httpcore tells about our request: a redirect's headers repeat the endpoint's token."""
+
+    def filter(self, _: logging.LogRecord) -> bool:
+        return not _quiet.get()
+
+
+_quiet: ContextVar[bool] = ContextVar("c2c_http_quiet", default=False)
+logging.getLogger("httpcore.http11").addFilter(_NotOurs())
 
 _HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLCertVerificationError, "give the server's CA with tls=TLSConfig(ca_file=...) or SSL_CERT_FILE"),

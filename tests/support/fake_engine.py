@@ -230,11 +230,16 @@ class FakeWriter:
         self.ring = ring
         self.rate = rate
         self.late = 0
-        self.ended = False
         self.is_closed = False
         self._samples: deque[int] = deque()
 
+    @property
+    def ended(self) -> bool:
+        return self.is_closed and not self._samples
+
     def write(self, samples: Buffer, offset: int = 0) -> int:
+        if self.is_closed:
+            return 0
         values = memoryview(samples).cast("B").cast("h")[offset:]
         room = 2 * self.rate // FRAME_RATE - len(self._samples)
         self._samples.extend(values[:room])

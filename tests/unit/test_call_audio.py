@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import gc
 import struct
 import wave
@@ -11,15 +12,15 @@ import trio
 import trio.testing
 
 import c2c
-from c2c import CallFailed, Clip, ClipError, DtlsFailed, NoActiveCall, WebRTCClient, WrongState
+from c2c import Call, CallFailed, Clip, ClipError, DtlsFailed, NoActiveCall, WebRTCClient, WrongState
 from c2c._c2c import CallEnd, Event
 from support.client import Recorder, answered_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from c2c import AudioFrame, AudioStream, Call
+    from c2c import AudioFrame, AudioStream
     from support.fake_engine import FakeEngine
 
 
@@ -202,7 +203,7 @@ async def test_play_a_clip(client: WebRTCClient, engine: FakeEngine) -> None:
     ("sound", "rate", "kind", "named"),
     [
         (bytes(320), None, TypeError, "rate"),
-        (bytes(320), 11_025, ValueError, "rate"),
+        (bytes(320), 7_999, ValueError, "sound"),
         (bytes(320), 8_000.0, TypeError, "rate"),
         (bytes(3), 8_000, ValueError, "sound"),
         (array("f", [0.0]), 8_000, TypeError, "sound"),
@@ -372,16 +373,35 @@ async def test_writes_join(client: WebRTCClient, engine: FakeEngine) -> None:
         assert not writer.is_closed
 
 
-async def test_another_rate_or_a_clip_closes_the_writer(client: WebRTCClient, engine: FakeEngine) -> None:
+@pytest.mark.parametrize("then", [Call.play, functools.partial(Call.write, rate=16_000)], ids=["play", "write"])
+async def test_what_was_written_leaves_before_anything_else(
+    client: WebRTCClient, engine: FakeEngine, then: Callable[..., Awaitable[None]]
+) -> None:
+    clip = Clip(bytes(320), 8_000) if then is Call.play else bytes(320)
     async with client:
         call = await answered_call(client, engine)
-        await call.write(bytes(2), rate=8_000)
+        await call.write(bytes(320), rate=8_000)
+        (writer,) = engine.writers
+        with trio.move_on_after(1) as scope:
+            await then(call, clip)
+        assert scope.cancelled_caught
+        assert writer.is_closed
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(then, call, clip)
+            await trio.testing.wait_all_tasks_blocked()
+            assert "play" not in engine.names()
+            assert len(engine.writers) == 1
+            engine.send_frame(writer)
         await call.write(bytes(2), rate=16_000)
-        await call.play(bytes(2), rate=8_000)
-        first, second = engine.writers
-        assert (first.is_closed, second.is_closed) == (True, True)
-        await call.write(bytes(2), rate=16_000)
-        assert len(engine.writers) == 3
+        assert len(engine.writers) == 2
+
+
+async def test_a_call_that_ends_before_what_was_written_has_left(client: WebRTCClient, engine: FakeEngine) -> None:
+    async with client:
+        call = await answered_call(client, engine)
+        await call.write(bytes(320), rate=8_000)
+        error = await interrupted(call, "play", engine.hang_up)
+        assert type(error) is NoActiveCall
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,170 @@
+"""Every method in every state: what becomes of it, with the SDK's own texts (SDK facts, sections 1, 4 and 13)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+import trio.testing
+
+import c2c
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from c2c import WebRTCClient
+    from support.fake_endpoint import FakeEndpoint
+    from support.fake_engine import FakeEngine
+
+NOT_CONNECTED = (c2c.NotConnected, "Client not connected. Call connect() first.")
+NOTHING_TO_END = (c2c.NoActiveCall, "Failed to end call: No active session to terminate")
+NOTHING_TO_MUTE = (c2c.NoActiveCall, "Failed to mute call: No active session to mute")
+NOTHING_FOR_INFO = (c2c.NoActiveCall, "Failed to send info: No active session to send info")
+DESTROYED = (c2c.ClientDestroyed, "Client has been destroyed")
+
+# method: outcome by state; `None` is success, anything else what is raised
+STATES = ("idle", "connecting", "registered", "ringing", "answered", "ended", "lost", "disconnected", "destroyed")
+OUTCOMES: dict[str, tuple[Any, ...]] = {
+    "connect": (None, None, None, None, None, None, None, None, DESTROYED),
+    "start_call": (NOT_CONNECTED, NOT_CONNECTED, None, None, None, None, NOT_CONNECTED, NOT_CONNECTED, NOT_CONNECTED),
+    "connect_and_call": (None, None, None, None, None, None, None, None, DESTROYED),
+    "end_call": (
+        NOTHING_TO_END, None, None, None, None, NOTHING_TO_END, None, NOTHING_TO_END, NOTHING_TO_END,
+    ),
+    "mute": (
+        NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE, None,
+        NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE,
+    ),
+    "unmute": (None,) * 9,
+    "send_info": (
+        NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, None,
+        NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO,
+    ),
+    "disconnect": (None,) * 9,
+    "destroy": (None,) * 9,
+    "aclose": (None,) * 9,
+}  # fmt: skip
+# what the engine is asked for by each method, in each state in which it is asked for anything
+COMMANDS: dict[tuple[str, str], list[str]] = {
+    ("idle", "connect"): ["connect"],
+    ("idle", "connect_and_call"): ["connect", "start_call"],
+    ("idle", "destroy"): ["close"],
+    ("idle", "aclose"): ["close"],
+    ("connecting", "connect_and_call"): ["start_call"],
+    ("connecting", "end_call"): ["disconnect"],
+    ("connecting", "disconnect"): ["disconnect"],
+    ("connecting", "destroy"): ["disconnect", "close"],
+    ("connecting", "aclose"): ["disconnect", "close"],
+    ("registered", "start_call"): ["start_call"],
+    ("registered", "connect_and_call"): ["start_call"],
+    ("registered", "end_call"): ["disconnect"],
+    ("registered", "disconnect"): ["disconnect"],
+    ("registered", "destroy"): ["disconnect", "close"],
+    ("registered", "aclose"): ["disconnect", "close"],
+    ("ringing", "end_call"): ["end_call"],
+    ("ringing", "disconnect"): ["disconnect"],
+    ("ringing", "destroy"): ["disconnect", "close"],
+    ("ringing", "aclose"): ["disconnect", "close"],
+    ("answered", "end_call"): ["end_call"],
+    ("answered", "mute"): ["set_muted"],
+    ("answered", "send_info"): ["send_info"],
+    ("answered", "disconnect"): ["disconnect"],
+    ("answered", "destroy"): ["disconnect", "close"],
+    ("answered", "aclose"): ["disconnect", "close"],
+    ("ended", "start_call"): ["start_call"],
+    ("ended", "connect_and_call"): ["start_call"],
+    ("ended", "disconnect"): ["disconnect"],
+    ("ended", "destroy"): ["disconnect", "close"],
+    ("ended", "aclose"): ["disconnect", "close"],
+    ("lost", "connect"): ["connect"],
+    ("lost", "connect_and_call"): ["connect", "start_call"],
+    ("lost", "destroy"): ["close"],
+    ("lost", "aclose"): ["close"],
+    ("disconnected", "connect"): ["connect"],
+    ("disconnected", "connect_and_call"): ["connect", "start_call"],
+    ("disconnected", "destroy"): ["close"],
+    ("disconnected", "aclose"): ["close"],
+}
+
+
+async def reach(state: str, client: WebRTCClient, engine: FakeEngine, nursery: trio.Nursery) -> None:
+    if state == "connecting":
+        engine.silent.add("connect")
+        nursery.start_soon(_connect_or_be_given_up, client)
+    elif state != "idle":
+        await client.connect()
+    if state in {"ringing", "answered", "ended"}:
+        call = await client.start_call()
+        engine.ring()
+        if state != "ringing":
+            engine.answer()
+            await call.wait_answered()
+    if state == "ended":
+        await client.end_call()
+    elif state == "lost":
+        from c2c._c2c import Event
+
+        engine.tell(Event.Unregistered(), Event.Disconnected(1006, "reset"))
+    elif state == "disconnected":
+        await client.disconnect()
+    elif state == "destroyed":
+        await client.destroy()
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def _connect_or_be_given_up(client: WebRTCClient) -> None:
+    with contextlib.suppress(c2c.ConnectFailed):
+        await client.connect()
+
+
+async def outcome(method: Callable[[], Awaitable[object]]) -> tuple[type[BaseException], str] | None:
+    try:
+        await method()
+    except c2c.C2CError as error:
+        return type(error), str(error)
+    return None
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("method", OUTCOMES)
+async def test_outcome(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, method: str, state: str
+) -> None:
+    async with client, trio.open_nursery() as nursery:
+        await reach(state, client, engine, nursery)
+        engine.commands.clear()
+        if state == "connecting" and method in {"connect", "connect_and_call"}:
+            nursery.start_soon(_finish_connecting, engine)
+        expected = OUTCOMES[method][STATES.index(state)]
+        assert await outcome(getattr(client, method)) == expected
+        assert engine.names() == COMMANDS.get((state, method), [])
+        nursery.cancel_scope.cancel()
+
+
+async def _finish_connecting(engine: FakeEngine) -> None:
+    from c2c._c2c import Event
+
+    await trio.testing.wait_all_tasks_blocked()
+    engine.tell(Event.Connecting(), Event.Connected(), Event.Registered())
+
+
+@pytest.mark.parametrize(
+    ("state", "connected"), [(state, state in {"registered", "ringing", "answered", "ended"}) for state in STATES]
+)
+async def test_is_connected(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, state: str, *, connected: bool
+) -> None:
+    async with client, trio.open_nursery() as nursery:
+        await reach(state, client, engine, nursery)
+        assert client.is_connected() is connected
+        session = client.get_current_session()
+        assert (session.status if session else None) == ("answered" if state == "answered" else None)
+        nursery.cancel_scope.cancel()
+
+
+def test_the_table_names_all_methods() -> None:
+    methods = {name for name in vars(c2c.WebRTCClient) if not name.startswith("_")}
+    assert methods - set(OUTCOMES) == {"on", "off", "events", "is_connected", "get_current_session"}
+    assert all(len(row) == len(STATES) for row in OUTCOMES.values())
