@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import trio
 
@@ -79,6 +79,10 @@ class WebRTCClient:
         """Shows no secret."""
         state = "open" if self._open else "left" if self._is_left else "not open"
         return f"<WebRTCClient {redacted(self._config.endpoint_url)} {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses to be pickled or copied: it holds secrets and an engine."""
+        raise TypeError("cannot pickle a WebRTCClient")
 
     async def __aenter__(self) -> Self:
         """Starts the engine; touches no network."""

@@ -69,7 +69,7 @@ class WebRTCClientConfig:
         for option in ("register_expires", "session_expires"):
             _check_positive(option, getattr(self, option), int)
         _check_address(self.local_address)
-        object.__setattr__(self, "pc_config", _pc_config(self.pc_config))
+        object.__setattr__(self, "pc_config", _usable(_pc_config(self.pc_config)))
 
     def __repr__(self) -> str:
         """Shows neither the endpoint's token nor the user."""
@@ -114,6 +114,15 @@ def _pc_config(value: object) -> PeerConnectionConfig | None:
         ice_servers=tuple(_ice_server(server, f"iceServers[{index}]") for index, server in enumerate(servers)),
         ice_transport_policy=policy,
     )
+
+
+def _usable(config: PeerConnectionConfig | None) -> PeerConnectionConfig | None:
+    """Until STUN and TURN are there, relay only is refused, and servers are left unused with a warning."""
+    if config is not None and config.ice_transport_policy == "relay":
+        raise ValueError("pc_config: iceTransportPolicy 'relay' is not supported yet")
+    if config is not None and config.ice_servers:
+        logger.warning("pc_config: iceServers are not used yet; calls use this machine's own addresses")
+    return config
 
 
 def _ice_server(value: object, name: str) -> IceServer:

@@ -22,7 +22,7 @@ def redacted(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         return "***"
-    if not parts.scheme or not host:
+    if parts.scheme not in {"https", "http", "wss", "ws"} or not host:
         return "***"
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}{f':{port}' if port else ''}/***"
@@ -48,7 +48,7 @@ def _split(url: str) -> SplitResult:
     if not host or any(character <= " " for character in url):
         raise _bad("endpoint_url is not a URL of the form https://host/token")
     if parts.scheme not in {"https", "http"}:
-        raise _bad(f"endpoint_url must begin with https://, not {parts.scheme}://")
+        raise _bad("endpoint_url must begin with https://")
     if parts.scheme == "http" and not is_loopback(host):
         raise _bad("endpoint_url must be https:// unless its host is this machine")
     if "@" in parts.netloc:

@@ -64,20 +64,27 @@ def test_bad_options_are_named(option: str, value: object, kind: type[Exception]
         create_webrtc_client(**options)
 
 
-def test_pc_config_in_the_browsers_spelling() -> None:
+def test_pc_config_in_the_browsers_spelling(caplog: pytest.LogCaptureFixture) -> None:
     server = {"urls": "turn:turn.example?transport=tcp", "username": "me", "credential": "credential-sentinel"}
     config = WebRTCClientConfig(
         endpoint_url=URL,
-        pc_config={"iceServers": [{"urls": ["stun:a", "stun:b"]}, server], "iceTransportPolicy": "relay"},
+        pc_config={"iceServers": [{"urls": ["stun:a", "stun:b"]}, server], "iceTransportPolicy": "all"},
     )
     assert config.pc_config == c2c.PeerConnectionConfig(
         ice_servers=(
             c2c.IceServer(urls=("stun:a", "stun:b")),
             c2c.IceServer(urls=("turn:turn.example?transport=tcp",), username="me", credential="credential-sentinel"),
         ),
-        ice_transport_policy="relay",
+        ice_transport_policy="all",
     )
     assert "sentinel" not in repr(config)
+    assert "iceServers are not used yet" in caplog.text
+    assert "sentinel" not in caplog.text
+
+
+def test_relay_only_is_refused_until_there_is_turn() -> None:
+    with pytest.raises(ValueError, match="'relay' is not supported yet"):
+        create_webrtc_client(URL, pc_config={"iceTransportPolicy": "relay"})
 
 
 @pytest.mark.parametrize(
