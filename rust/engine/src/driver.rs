@@ -298,8 +298,16 @@ fn run<A: Agent + 'static>(mut reactor: Reactor<A>, inbox: Inbox<A>, counts: Arc
     };
     let thread = Builder::new().name("c2c-driver".into()).spawn(body);
     let handle = thread.map_err(|error| EngineError::system("starting the driver thread", error))?;
+    // the thread's wake-up goes with the thread, not with this memory of it
+    let (sender, waker) = (inbox.sender, Arc::downgrade(&inbox.waker));
     threads::remember(handle, move || {
-        inbox.send(Note::EndAll);
+        if let Some(waker) = waker.upgrade() {
+            Inbox {
+                sender: sender.clone(),
+                waker,
+            }
+            .send(Note::EndAll);
+        }
     });
     Ok(())
 }

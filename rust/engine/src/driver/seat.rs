@@ -169,7 +169,7 @@ impl<A: Agent + 'static> Seat<A> {
         }
         match result {
             Ok(open) => self.take_socket(floor, *open, now),
-            Err(failure) => self.agent.handle_transport(TransportInput::Failed(failure), now),
+            Err(failure) => self.open_failed(failure, now),
         }
     }
 
@@ -181,6 +181,7 @@ impl<A: Agent + 'static> Seat<A> {
             remote,
             interfaces,
         } = open;
+        tracing::debug!(%remote, "WebSocket open");
         match self.line.take(&mut floor.sources, self.id, socket) {
             Ok(()) => self.agent.handle_transport(
                 TransportInput::Opened {
@@ -238,7 +239,7 @@ impl<A: Agent + 'static> Seat<A> {
     /// Runs what is due.
     pub(crate) fn on_time(&mut self, floor: &mut Floor<A>, now: Instant) {
         match self.line.overdue(&mut floor.sources, now) {
-            Some(Overdue::Failed(failure)) => self.agent.handle_transport(TransportInput::Failed(failure), now),
+            Some(Overdue::Failed(failure)) => self.open_failed(failure, now),
             Some(Overdue::Closed(end)) => self.closed(end, now),
             None => {}
         }
@@ -388,8 +389,14 @@ impl<A: Agent + 'static> Seat<A> {
         self.closed(end, now);
     }
 
+    fn open_failed(&mut self, failure: TransportFailure, now: Instant) {
+        tracing::debug!(step = ?failure.step, "WebSocket not opened: {}", failure.cause);
+        self.agent.handle_transport(TransportInput::Failed(failure), now);
+    }
+
     fn closed(&mut self, end: WebSocketEnd, now: Instant) {
         let WebSocketEnd { code, reason } = end;
+        tracing::debug!(?code, "WebSocket closed: {reason}");
         self.agent
             .handle_transport(TransportInput::Closed { code, reason }, now);
     }
