@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NOWHERE = "wss://127.0.0.1:9/"
 CALL = 1
+SUPPORT = Path(__file__).parent.parent / "support"
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +261,13 @@ def test_a_fork_gets_used_after_fork_and_leaves_the_parent_alone(caller: Owner) 
 
     def in_the_child() -> None:
         parents = [*members(engine), engine.poll_events, engine.close, lambda: engine.stats(CALL)]
-        rings = [reader.take, reader.close, writer.close, lambda: writer.write(b""), lambda: reader.rate]
+        rings: list[Callable[[], object]] = [
+            reader.take,
+            reader.close,
+            writer.close,
+            lambda: writer.write(b""),
+            lambda: reader.rate,
+        ]
         for member in [*parents, *rings]:
             with pytest.raises(UsedAfterFork):
                 member()
@@ -275,8 +282,7 @@ def test_a_fork_gets_used_after_fork_and_leaves_the_parent_alone(caller: Owner) 
 
 
 def test_a_fork_that_exits_by_the_book_leaves_the_parent_alone(caller: Owner) -> None:
-    script = Path(__file__).parent.parent / "support" / "forks_and_exits.py"
-    run(str(script))
+    run(str(SUPPORT / "forks_and_exits.py"))
     reader = caller.engine.open_reader(CALL, 8_000)
     assert listen(reader, caller, 3)
 
@@ -305,11 +311,8 @@ def test_the_interpreter_ends_while_a_server_is_silent() -> None:
 
 
 def test_threads_and_descriptors_go_with_the_clients() -> None:
-    script = Path(__file__).parent.parent / "support" / "opens_and_closes.py"
-    run(str(script))
+    run(str(SUPPORT / "opens_and_closes.py"))
 
 
 def test_out_of_descriptors_names_the_remedy() -> None:
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))"
-    script = f"{limit}\nfrom support.border import *\nowners = []\ntry:\n    while True: owners.append(Owner())\nexcept Exception as error: print(error)"
-    assert "ulimit -n" in run("-c", script)
+    assert "ulimit -n" in run(str(SUPPORT / "runs_out_of_descriptors.py"))
