@@ -377,7 +377,7 @@ class AudioWriter:
 class Engine:
     """One client's half of the border.
 
-    Raises EngineClosed, UsedAfterFork or UnsupportedPlatform of c2c's error tree, or ValueError.
+    Raises EngineClosed, EngineFailed or UsedAfterFork of c2c's error tree, or ValueError.
     """
 
     def __new__(cls, *, tls: TlsSettings | None = None) -> Engine: ...
