@@ -239,11 +239,7 @@ pub fn unescape(text: &str) -> Cow<'_, str> {
 
 impl Parts {
     fn parse(text: &str) -> Result<Self, UriError> {
-        if text
-            .as_bytes()
-            .iter()
-            .fold(false, |found, byte| found | is_no_uri_byte(*byte))
-        {
+        if text.bytes().fold(0, |found, byte| found | no_uri_byte(byte)) != 0 {
             return Err(UriError("white space, quote or angle bracket"));
         }
         let (scheme, rest) = split_at_byte(text, b':').ok_or(UriError("no scheme"))?;
@@ -289,6 +285,10 @@ impl Parts {
         let (host, port) = split_host_port(hostport).ok_or(UriError("bad host or port"))?;
         self.host = (start, start + offset(host.len()));
         self.port = port;
+        if rest.is_empty() {
+            self.params = (start + offset(authority), start + offset(authority));
+            return Ok(self);
+        }
         let params = memchr::memchr(b'?', rest.as_bytes()).unwrap_or(rest.len());
         if memchr::memchr_iter(b';', rest.split_at(params).0.as_bytes()).count() > Params::MAX {
             return Err(UriError("too many parameters"));
@@ -300,19 +300,16 @@ impl Parts {
 
 /// `hostport`: a host name, IPv4 address or bracketed IPv6 address, and the port behind a colon.
 pub(crate) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let is_no_name = |byte: u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'.' | b'_');
     let host_end = match text.strip_prefix('[') {
         Some(rest) => {
             let end = rest.find(']')?;
             rest.get(..end)?.parse::<Ipv6Addr>().ok()?;
             end + 2
         }
-        None => memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len()),
+        None => text.bytes().position(is_no_name).unwrap_or(text.len()),
     };
-    let (host, rest) = text.split_at_checked(host_end)?;
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    if !host.starts_with('[') && (host.is_empty() || !host.bytes().all(is_name)) {
-        return None;
-    }
+    let (host, rest) = text.split_at_checked(host_end).filter(|(host, _)| !host.is_empty())?;
     match rest.strip_prefix(':') {
         Some(port) => Some((host, Some(decimal_port(port)?))),
         None => rest.is_empty().then_some((host, None)),
@@ -346,10 +343,13 @@ fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
     })
 }
 
-/// Without short cuts, so that the compiler can look at many bytes at once.
-#[allow(clippy::needless_bitwise_bool)]
-fn is_no_uri_byte(byte: u8) -> bool {
-    (byte <= b' ') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == 0x7f)
+/// 1 for a byte that no URI has. A number without short cuts, so that the compiler looks at many bytes at once.
+fn no_uri_byte(byte: u8) -> u8 {
+    u8::from(byte <= b' ')
+        | u8::from(byte == b'<')
+        | u8::from(byte == b'>')
+        | u8::from(byte == b'"')
+        | u8::from(byte == 0x7f)
 }
 
 fn is_scheme(text: &str) -> bool {
