@@ -70,9 +70,11 @@ class Recording:
 
 
 async def print_events(stream: c2c.EventStream, timeline: Timeline) -> None:
-    """Print each event of the client as it comes."""
+    """Print each event of the client as it comes, the end of its connection last."""
     async for event in stream:
         timeline.say(described(event))
+        if isinstance(event, events.Disconnected):
+            return
 
 
 def described(event: events.Event) -> str:
@@ -150,7 +152,6 @@ async def demo() -> int:
             await client.disconnect()
             far_side = gateway.calls[0]
             await far_side.wait_ended()
-            nursery.cancel_scope.cancel()
     assert far_side.stats is not None
     print_summary(call.stats(), far_side.stats)
     return verdict(far_side.stats.seconds_heard)
