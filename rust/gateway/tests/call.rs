@@ -227,3 +227,17 @@ fn a_second_call_follows_the_first_on_the_same_connection() {
     let unregistered = |event: &GatewayEvent| matches!(event, GatewayEvent::Registered { expires: 0, .. });
     assert!(pair.gateway_events.iter().any(unregistered));
 }
+
+#[test]
+fn an_answer_that_is_never_acknowledged_ends_the_call() {
+    let mut pair = Pair::registered(settings());
+    pair.loses = Some("ACK");
+    pair.call();
+    let end = pair.gateway_end();
+    assert_eq!(
+        (end.by, end.how.as_str(), end.answered),
+        (Originator::System, "no ACK", false)
+    );
+    assert_eq!(pair.client_end().0.originator, Originator::Remote);
+    assert!(pair.sent(Side::Client, "ACK") > 5, "one for each repeated 200");
+}

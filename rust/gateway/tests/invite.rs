@@ -9,7 +9,7 @@ use c2c_gateway::settings::GatewaySettings;
 use c2c_proto::io::ClockOrigin;
 use c2c_proto::media::dtls::DtlsCertificate;
 use c2c_proto::media::session::{MediaConfig, MediaSession};
-use c2c_proto::sip::{HeaderName, Message, Request, Response};
+use c2c_proto::sip::{HeaderName, Request, Response};
 use support::{Connection, Seeded, address};
 
 /// A client's call, hand-written: its offer and the dialog's tags.
@@ -101,16 +101,6 @@ fn the_answer_is_repeated_until_it_is_acknowledged() {
 }
 
 #[test]
-fn an_answer_that_is_never_acknowledged_ends_the_call() {
-    let (mut caller, _) = Caller::invite();
-    caller.connection.advance(Duration::from_secs(33));
-    let bye = std::iter::from_fn(|| caller.connection.message())
-        .any(|message| matches!(message, Message::Request(request) if request.method.as_str() == "BYE"));
-    assert!(bye);
-    assert_eq!(caller.ends(), ["no ACK"]);
-}
-
-#[test]
 fn a_reinvite_that_changes_nothing_is_answered_and_a_second_one_must_wait() {
     let (mut caller, answered) = Caller::invite();
     caller.acknowledge(&answered);
@@ -164,14 +154,14 @@ fn requests_in_the_dialog_are_answered_in_their_order() {
 fn update_renews_the_session_timer() {
     let (mut caller, answered) = Caller::invite();
     caller.acknowledge(&answered);
-    let update = caller.request("UPDATE", "Session-Expires: 60;refresher=uac\r\nSupported: timer\r\n");
+    let update = caller.request("UPDATE", "Session-Expires: 30;refresher=uac\r\nSupported: timer\r\n");
     caller.connection.send(&update.to_bytes());
     let response = caller.connection.response();
     assert_eq!(
         response.headers.session_expires().unwrap().unwrap().to_string(),
-        "60;refresher=uac"
+        "30;refresher=uac"
     );
     assert_eq!(response.headers.get(HeaderName::Require), Some("timer"));
-    caller.connection.advance(Duration::from_secs(41));
+    caller.connection.advance(Duration::from_secs(21));
     assert_eq!(caller.ends(), ["session expired"]);
 }
