@@ -1,4 +1,6 @@
 //! INVITE and what follows it, by hand: repeated answers, re-INVITE, late CANCEL, order of requests.
+#![allow(clippy::unwrap_used, reason = "a test's support")]
+
 mod support;
 
 use std::sync::Arc;
