@@ -114,15 +114,25 @@ fn each_connectivity_check_lost_once() {
     each_in_turn(Kind::Stun, |_| Vec::new());
 }
 
+/// Datagrams of a direction, of which every second one is lost; enough for some rounds of each handshake. With such loss
+/// for good a handshake's few retransmissions could all be lost, by a parity of which nothing is to be learned.
+const LOSSY: usize = 24;
+
 #[test]
-fn every_second_datagram_lost_until_connected() {
+fn every_second_datagram_lost_at_first() {
     for setting in settings() {
         let (answer_role, versions) = setting;
         let mut call = Call::new(|_, config| {
             config.answer_role = answer_role;
             config.dtls_versions = versions;
         });
-        call.rule = Box::new(|_, index, transmit| if index % 2 == 1 { Vec::new() } else { deliver(transmit) });
+        call.rule = Box::new(|_, index, transmit| {
+            if index < LOSSY && index % 2 == 1 {
+                Vec::new()
+            } else {
+                deliver(transmit)
+            }
+        });
         call.signal();
         call.run_until(Duration::from_secs(30), Call::is_connected);
         assert!(
