@@ -1,0 +1,112 @@
+//! What an agent wants done, done.
+use std::net::IpAddr;
+use std::time::Instant;
+
+use c2c_proto::io::{CallId, Output};
+
+use super::super::Note;
+use super::{DROPPED, Floor, OUTPUT_LIMIT, Seat};
+use crate::agent::Agent;
+use crate::connect::{Request, open_websocket};
+use crate::mailbox::Notice;
+use crate::websocket::WebSocketEnd;
+
+impl<A: Agent + 'static> Seat<A> {
+    /// Does all that the agent wants done, until it wants no more.
+    pub(super) fn perform_all(&mut self, floor: &mut Floor<A>, now: Instant) {
+        for _ in 0..OUTPUT_LIMIT {
+            let Some(output) = self.agent.poll_output() else { return };
+            self.perform(floor, output, now);
+        }
+        self.failure = Some("internal error: the agent does not come to rest".into());
+    }
+
+    fn perform(&mut self, floor: &mut Floor<A>, output: Output<A::Event>, now: Instant) {
+        match output {
+            Output::OpenWebSocket(uri) => self.open(floor, uri, now),
+            Output::Send(message) => {
+                if let Err(end) = self.line.send(message) {
+                    self.lost(floor, end, now);
+                }
+            }
+            Output::CloseWebSocket(DROPPED) => {
+                let (code, reason) = (None, String::new());
+                self.lost(floor, WebSocketEnd { code, reason }, now);
+            }
+            Output::CloseWebSocket(code) => {
+                if let Err(Some(end)) = self.line.close(code, now) {
+                    self.lost(floor, end, now);
+                }
+            }
+            Output::BindUdp { call, addresses } => self.bind(floor, call, &addresses, now),
+            Output::Transmit(call, transmit) => {
+                if let Some(call) = self.calls.get(&call) {
+                    call.send(&transmit, &floor.counts);
+                }
+            }
+            Output::StartTicking(call) => self.start_ticking(floor, call, now),
+            Output::StopTicking(call) => self.stop_ticking(floor, call),
+            Output::Release(call) => self.release(floor, call),
+            Output::Event(event) => self.tell(event),
+        }
+    }
+
+    fn open(&mut self, floor: &mut Floor<A>, uri: String, now: Instant) {
+        let Some(dialing) = &self.dialing else {
+            tracing::error!("an accepted connection's agent cannot open a WebSocket");
+            return;
+        };
+        let (trust, limit) = (dialing.tls.clone(), dialing.limit);
+        let (attempt, progress) = self.line.open(&mut floor.sources, limit, now);
+        let request = Request {
+            uri,
+            trust,
+            limit,
+            progress,
+        };
+        let (inbox, id) = (floor.inbox.clone(), self.id);
+        open_websocket(request, &floor.connectors, move |result| {
+            inbox.send(Note::Opened(id, attempt, result));
+        });
+    }
+
+    fn bind(&mut self, floor: &mut Floor<A>, call: CallId, addresses: &[IpAddr], now: Instant) {
+        let state = self.calls.entry(call).or_default();
+        let input = state.bind(&mut floor.sources, self.id, call, addresses);
+        self.agent.handle_udp(call, input, now);
+    }
+
+    fn start_ticking(&mut self, floor: &mut Floor<A>, call: CallId, now: Instant) {
+        let state = self.calls.entry(call).or_default();
+        if !state.ticking {
+            state.ticking = true;
+            floor.slots.add((self.id, call), now);
+        }
+    }
+
+    fn stop_ticking(&mut self, floor: &mut Floor<A>, call: CallId) {
+        if let Some(state) = self.calls.get_mut(&call)
+            && state.ticking
+        {
+            state.ticking = false;
+            floor.slots.remove((self.id, call));
+        }
+    }
+
+    /// The call is over.
+    pub(super) fn release(&mut self, floor: &mut Floor<A>, call: CallId) {
+        self.stop_ticking(floor, call);
+        if let Some(mut state) = self.calls.remove(&call) {
+            state.release(&mut floor.sources);
+            state.rings.end(&*self.mailbox);
+            self.told = true;
+        }
+    }
+
+    fn tell(&mut self, event: A::Event) {
+        self.told = true;
+        if self.mailbox.tell(Notice::Event(self.id, event)).is_err() && self.failure.is_none() {
+            self.failure = Some("too many events wait for the client: nobody reads them".into());
+        }
+    }
+}
