@@ -146,6 +146,7 @@ fn a_panic_on_a_connection_leaves_the_listener_alone() {
     assert!(matches!(bad.report(), Report::Closed(..)));
     good.order(Order::Open(server.uri("ws")));
     assert!(matches!(good.report(), Report::Opened { .. }));
+    server.accepted();
     server.listener.close().unwrap();
     assert!(matches!(good.report(), Report::Closed(Some(1001), _)));
     while !matches!(server.next(), ListenerEvent::Closed) {}
