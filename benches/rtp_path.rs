@@ -41,6 +41,8 @@ fn rtp_path(criterion: &mut Criterion) {
                     .expect("protected")
             });
         });
+        // both ends begin with the same rollover counter
+        let mut sender = context(profile, DtlsRole::Client);
         let mut receiver = context(profile, DtlsRole::Server);
         let mut next_packet = || {
             sequence = sequence.wrapping_add(1);
