@@ -15,7 +15,6 @@ import os
 import resource
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +71,12 @@ async def measure(calls: int, seconds: float) -> dict[str, Any]:
 
 
 async def run_calls(url: str, tls: c2c.TLSConfig, calls: int, seconds: float) -> dict[str, Any]:
-    async with AsyncExitStack() as clients, trio.open_nursery() as nursery:
-        await place_call(clients, nursery, url, tls)  # what is paid once (TLS roots, threads, codecs) is paid here
+    async with trio.open_nursery() as nursery:
+        # what is paid once (TLS roots, threads, codecs) is paid here
+        live: list[c2c.Call] = [await nursery.start(hold_call, url, tls)]
         await trio.sleep(1)
         memory_before = rss()
-        live = [await place_call(clients, nursery, url, tls) for _ in range(calls - 1)]
+        live += [await nursery.start(hold_call, url, tls) for _ in range(calls - 1)]
         await trio.sleep(2)
         memory_after, before, cpu_before = rss(), [call.stats() for call in live], cpu()
         await trio.sleep(seconds)
@@ -87,14 +87,14 @@ async def run_calls(url: str, tls: c2c.TLSConfig, calls: int, seconds: float) ->
     return figures
 
 
-async def place_call(clients: AsyncExitStack, nursery: trio.Nursery, url: str, tls: c2c.TLSConfig) -> c2c.Call:
-    client = await clients.enter_async_context(c2c.create_webrtc_client(endpoint_url=url, tls=tls))
-    with trio.fail_after(START_LIMIT):
-        call = await client.connect_and_call()
-        await call.wait_answered()
-    nursery.start_soon(play_for_ever, call)
-    nursery.start_soon(read_for_ever, call)
-    return call
+async def hold_call(url: str, tls: c2c.TLSConfig, task_status: trio.TaskStatus[c2c.Call]) -> None:
+    async with c2c.create_webrtc_client(endpoint_url=url, tls=tls) as client, trio.open_nursery() as nursery:
+        with trio.fail_after(START_LIMIT):
+            call = await client.connect_and_call()
+            await call.wait_answered()
+        nursery.start_soon(play_for_ever, call)
+        nursery.start_soon(read_for_ever, call)
+        task_status.started(call)
 
 
 async def play_for_ever(call: c2c.Call) -> None:
