@@ -9,7 +9,7 @@ use super::error::MediaError;
 use super::srtp::SrtpProfile;
 
 mod dimpl_endpoint;
-pub(super) mod hello;
+mod record;
 #[cfg(test)]
 mod tests;
 

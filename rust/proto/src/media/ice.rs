@@ -25,6 +25,7 @@ use super::error::MediaError;
 use crate::io::{Datagram, RandomSource, Transmit};
 
 mod agent;
+mod checklist;
 mod credentials;
 mod pairs;
 mod requests;
@@ -32,8 +33,8 @@ mod stun;
 #[cfg(test)]
 mod tests;
 
-/// Pairs that are checked, RFC 8445 §6.1.2.5; candidates beyond are left out, worst priority first.
-const MAX_CHECKED_PAIRS: usize = 100;
+/// Messages that wait for the driver, which drains them after each input; the oldest is dropped.
+const MAX_TRANSMITS: usize = 512;
 /// How long no pair may answer, and how long the pair in use may stay silent (RFC 7675 §5.1).
 const FAILURE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What ICE tells the transport.
@@ -303,7 +304,7 @@ impl Ice {
         let elapsed = self
             .started
             .map_or(Duration::ZERO, |started| now.saturating_duration_since(started));
-        self.next_check = Some(now + check_interval(elapsed));
+        self.next_check = Some(now + checklist::interval(elapsed));
         self.finish_checks();
     }
 
@@ -367,13 +368,7 @@ impl Ice {
     }
 
     fn add_remote_candidates(&mut self, candidates: &[Candidate]) {
-        let mut usable: Vec<&Candidate> = candidates
-            .iter()
-            .filter(|remote| self.candidates.iter().any(|local| is_same_family(local, remote)))
-            .collect();
-        usable.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
-        usable.truncate(MAX_CHECKED_PAIRS / self.candidates.len().max(1));
-        for candidate in usable {
+        for candidate in checklist::usable(&self.candidates, candidates) {
             self.remote_candidates += usize::from(self.agent.add_remote(candidate));
         }
     }
@@ -390,23 +385,13 @@ impl Ice {
     }
 
     fn transmit(&mut self, route: Route, payload: Vec<u8>) {
+        if self.transmits.len() >= MAX_TRANSMITS {
+            self.transmits.pop_front();
+        }
         self.transmits.push_back(Transmit {
             local: route.local,
             remote: route.remote,
             payload,
         });
     }
-}
-
-/// 20 checks a second while it matters, 2 when only a slow or lossy link is left to hope for.
-fn check_interval(elapsed: Duration) -> Duration {
-    match elapsed.as_millis() {
-        0..1_000 => CHECK_INTERVAL,
-        1_000..5_000 => CHECK_INTERVAL * 4,
-        _ => CHECK_INTERVAL * 10,
-    }
-}
-
-fn is_same_family(left: &Candidate, right: &Candidate) -> bool {
-    left.address.is_ipv4() == right.address.is_ipv4()
 }

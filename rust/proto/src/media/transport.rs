@@ -4,12 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-
 use super::candidate::Candidate;
 use super::dtls::{DimplEndpoint, DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, HANDSHAKE_TIMEOUT};
 use super::error::MediaError;
-use super::fingerprint::Fingerprint;
 use super::ice::{Ice, IceCredentials, IceEvent, Route};
 use super::rtp::{RtpHeader, is_rtcp};
 use super::srtp::{Srtp, SrtpProfile};
@@ -17,53 +14,12 @@ use crate::io::{Datagram, RandomSource, Transmit};
 
 #[cfg(test)]
 mod tests;
+mod values;
+
+pub use self::values::{Incoming, RemoteTransport, Roles, TransportEvent};
 
 /// Datagrams that wait for the driver; it drains them after each input. The oldest is dropped.
 const MAX_TRANSMITS: usize = 256;
-
-/// What the transport tells the session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum TransportEvent {
-    /// First validated ICE pair.
-    IceConnected,
-    /// DTLS is up, the fingerprint checked, the keys in.
-    Connected(SrtpProfile),
-    /// The peer closed DTLS.
-    Closed,
-    /// Over; nothing is sent any more.
-    Failed(MediaError),
-}
-
-/// The peer's half, from its SDP.
-#[derive(Clone, Debug)]
-pub struct RemoteTransport {
-    /// Its ICE credentials.
-    pub credentials: IceCredentials,
-    /// Its candidates.
-    pub candidates: Vec<Candidate>,
-    /// It never checks, only answers (RFC 8445 §2.5).
-    pub is_lite: bool,
-    /// Its certificate is one of these.
-    pub fingerprints: Vec<Fingerprint>,
-}
-
-/// What we are to each other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Roles {
-    /// We sent the offer.
-    pub is_offerer: bool,
-    /// Our side of the handshake.
-    pub dtls: DtlsRole,
-}
-
-/// A decrypted packet.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Incoming {
-    /// RTP, header and all.
-    Rtp(RtpHeader, BytesMut),
-    /// A compound RTCP packet.
-    Rtcp(BytesMut),
-}
 
 /// ICE, DTLS and SRTP of one call.
 pub struct MediaTransport {

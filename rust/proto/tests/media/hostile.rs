@@ -14,10 +14,10 @@ fn stranger() -> SocketAddr {
     "203.0.113.66:6666".parse().unwrap()
 }
 
-/// A connected call that keeps what the callee sends, by kind.
-/// Datagrams that passed, by kind.
+/// Datagrams that one side sent.
 type Tap = Rc<RefCell<Vec<(Kind, Vec<u8>)>>>;
 
+/// A connected call that keeps what the callee sends, by kind.
 fn tapped() -> (Call, Tap) {
     let mut call = Call::plain();
     let tap = Rc::new(RefCell::new(Vec::new()));

@@ -1,22 +1,35 @@
 //! [`DtlsEndpoint`] by dimpl, which does DTLS 1.2 and 1.3 with ECDSA certificates and demands the extended master secret.
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ::dimpl::{CryptoError, Dtls, Error, Output, SecurityError};
+use ::dimpl::{CertificateError, CryptoError, Dtls, Error, Output, SecurityError};
 
-use super::hello::{fatal_alert, opens_server_flight};
+use super::record::{fatal_alert, opens_server_flight, records, wants_other_certificates};
 use super::{DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, KeyingMaterial};
 use crate::media::error::MediaError;
 use crate::media::srtp::SrtpProfile;
 
-/// Datagrams of a reordered server flight kept until its first one comes; the oldest is dropped.
-const MAX_HELD: usize = 16;
+/// Records of a reordered server flight kept until its first one comes; the oldest is dropped.
+const MAX_HELD: usize = 32;
 /// Unusable hellos that a server overlooks: one may be forged (CVE-2023-49786), a peer that sends no other must be told.
 const MAX_BAD_HELLOS: u8 = 3;
+/// Least time between two timeouts. dimpl 0.9.0's DTLS 1.3 client acknowledges a flight with a gap at once and again at
+/// once, as long as the gap lasts: unbraked it would spin and flood.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(20);
 /// Alerts that a peer sends for want of a common cipher suite or certificate type (RFC 8446 §6.2).
 const ALERT_HANDSHAKE_FAILURE: u8 = 40;
 const ALERT_UNSUPPORTED_CERTIFICATE: u8 = 43;
+
+/// How far an association has got.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Phase {
+    /// Nothing was sent: a server still waits for a hello.
+    Fresh,
+    Handshaking,
+    Connected,
+    Over,
+}
 
 /// One association.
 pub(in crate::media) struct DimplEndpoint {
@@ -27,10 +40,9 @@ pub(in crate::media) struct DimplEndpoint {
     buffer: Vec<u8>,
     held: VecDeque<Vec<u8>>,
     bad_hellos: u8,
-    has_sent: bool,
-    is_connected: bool,
-    is_over: bool,
+    phase: Phase,
     timeout: Option<Instant>,
+    last_timeout: Instant,
     events: VecDeque<DtlsEvent>,
     transmits: VecDeque<Vec<u8>>,
 }
@@ -52,10 +64,9 @@ impl DimplEndpoint {
             buffer: vec![0; 2048],
             held: VecDeque::new(),
             bad_hellos: 0,
-            has_sent: false,
-            is_connected: false,
-            is_over: false,
+            phase: Phase::Fresh,
             timeout: None,
+            last_timeout: now,
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         };
@@ -63,8 +74,32 @@ impl DimplEndpoint {
         Ok(endpoint)
     }
 
-    fn feed(&mut self, datagram: &[u8], now: Instant) -> Result<(), MediaError> {
-        if let Err(error) = self.dtls.handle_packet(datagram) {
+    fn handle_record(&mut self, record: &[u8], now: Instant) -> Result<(), MediaError> {
+        if self.role == DtlsRole::Server && self.phase == Phase::Fresh && wants_other_certificates(record) {
+            return self.overlook_hello(MediaError::RsaCertificate("it offers no suite for ECDSA".into()), now);
+        }
+        if !self.awaits_version() {
+            return self.feed(record, now);
+        }
+        if let Some(description) = fatal_alert(record) {
+            return Err(alert_error(description));
+        }
+        if !opens_server_flight(record) {
+            self.hold(record);
+            return Ok(());
+        }
+        self.feed(record, now)?;
+        for held in std::mem::take(&mut self.held) {
+            self.feed(&held, now)?;
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, record: &[u8], now: Instant) -> Result<(), MediaError> {
+        if self.phase == Phase::Over {
+            return Ok(());
+        }
+        if let Err(error) = self.dtls.handle_packet(record) {
             self.recover(&error, now)?;
         }
         self.drain();
@@ -75,11 +110,11 @@ impl DimplEndpoint {
         self.role == DtlsRole::Client && self.dtls.protocol_version().is_none()
     }
 
-    fn hold(&mut self, datagram: &[u8]) {
+    fn hold(&mut self, record: &[u8]) {
         if self.held.len() >= MAX_HELD {
             self.held.pop_front();
         }
-        self.held.push_back(datagram.to_vec());
+        self.held.push_back(record.to_vec());
     }
 
     /// What an error of dimpl's means for the association.
@@ -87,25 +122,34 @@ impl DimplEndpoint {
         if *error == Error::ReceiveQueueFull {
             return Ok(());
         }
-        if self.is_connected {
+        if self.phase == Phase::Connected {
             // the keys are out; the call needs DTLS for nothing more than a goodbye
-            self.is_over = true;
+            self.phase = Phase::Over;
             return Ok(());
         }
-        if self.role == DtlsRole::Server && !self.has_sent && self.bad_hellos < MAX_BAD_HELLOS {
-            self.bad_hellos += 1;
-            self.dtls = new_dtls(&self.certificate, self.versions, self.role, now);
-            return Ok(());
+        if self.role == DtlsRole::Server && self.phase == Phase::Fresh {
+            return self.overlook_hello(media_error(error), now);
         }
-        self.is_over = true;
+        self.phase = Phase::Over;
         Err(media_error(error))
     }
 
+    /// Begins anew after an unusable hello, until there were too many of them.
+    fn overlook_hello(&mut self, error: MediaError, now: Instant) -> Result<(), MediaError> {
+        self.bad_hellos += 1;
+        self.dtls = new_dtls(&self.certificate, self.versions, self.role, now);
+        if self.bad_hellos <= MAX_BAD_HELLOS {
+            return Ok(());
+        }
+        self.phase = Phase::Over;
+        Err(error)
+    }
+
     fn drain(&mut self) {
-        while !self.is_over {
+        while self.phase != Phase::Over {
             match self.dtls.poll_output(&mut self.buffer) {
                 Output::Packet(packet) => {
-                    self.has_sent = true;
+                    self.phase = self.phase.max(Phase::Handshaking);
                     self.transmits.push_back(packet.to_vec());
                 }
                 Output::BufferTooSmall { needed } => self.buffer.resize(needed, 0),
@@ -114,7 +158,7 @@ impl DimplEndpoint {
                     return;
                 }
                 Output::Connected => {
-                    self.is_connected = true;
+                    self.phase = Phase::Connected;
                     self.events.push_back(DtlsEvent::Connected);
                 }
                 Output::PeerCert(der) => self.events.push_back(DtlsEvent::Certificate(der.to_vec())),
@@ -133,30 +177,14 @@ impl DimplEndpoint {
 impl DtlsEndpoint for DimplEndpoint {
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), MediaError> {
         self.handle_timeout(now)?;
-        if self.is_over {
-            return Ok(());
-        }
-        if !self.awaits_version() {
-            return self.feed(datagram, now);
-        }
-        if let Some(description) = fatal_alert(datagram) {
-            return Err(alert_error(description));
-        }
-        if !opens_server_flight(datagram) {
-            self.hold(datagram);
-            return Ok(());
-        }
-        self.feed(datagram, now)?;
-        for held in std::mem::take(&mut self.held) {
-            self.feed(&held, now)?;
-        }
-        Ok(())
+        records(datagram).try_for_each(|record| self.handle_record(record, now))
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), MediaError> {
-        if self.is_over {
+        if self.phase == Phase::Over {
             return Ok(());
         }
+        self.last_timeout = now;
         if let Err(error) = self.dtls.handle_timeout(now) {
             self.recover(&error, now)?;
         }
@@ -165,7 +193,8 @@ impl DtlsEndpoint for DimplEndpoint {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timeout.filter(|_| !self.is_over)
+        let timeout = self.timeout.filter(|_| self.phase != Phase::Over)?;
+        Some(timeout.max(self.last_timeout + LEAST_TIMEOUT))
     }
 
     fn poll_event(&mut self) -> Option<DtlsEvent> {
@@ -177,11 +206,11 @@ impl DtlsEndpoint for DimplEndpoint {
     }
 
     fn close(&mut self, now: Instant) {
-        if self.is_over || self.handle_timeout(now).is_err() || self.dtls.close().is_err() {
+        if self.phase == Phase::Over || self.handle_timeout(now).is_err() || self.dtls.close().is_err() {
             return;
         }
         self.drain();
-        self.is_over = true;
+        self.phase = Phase::Over;
     }
 }
 
@@ -201,7 +230,9 @@ fn media_error(error: &Error) -> MediaError {
         Error::SecurityError(SecurityError::ExtendedMasterSecretNotNegotiated) => MediaError::NoExtendedMasterSecret,
         Error::SecurityError(SecurityError::FatalAlert { description }) => alert_error(*description),
         Error::SecurityError(SecurityError::NoMutuallyAcceptableCipherSuite | SecurityError::NoCommonCipherSuite)
-        | Error::CryptoError(CryptoError::UnsupportedPublicKeyAlgorithm) => {
+        | Error::CryptoError(CryptoError::UnsupportedPublicKeyAlgorithm)
+        // asked for an ECDSA certificate, a client that has none sends an empty list
+        | Error::CertificateError(CertificateError::NoClientCertificateReceived) => {
             MediaError::RsaCertificate(error.to_string())
         }
         Error::Timeout(_) => MediaError::DtlsFailed(format!(

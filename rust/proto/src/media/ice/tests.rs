@@ -450,7 +450,7 @@ fn checks_a_hundred_pairs_at_most_and_only_those_of_our_family() {
     candidates.extend((1..=200).map(|port| Candidate::host(Peer::new(port).at, port)));
     ice.start(credentials("theirs"), &candidates, true, now).unwrap();
     let sent: Vec<Transmit> = std::iter::from_fn(|| ice.poll_transmit()).collect();
-    assert_eq!(sent.len(), MAX_CHECKED_PAIRS);
+    assert_eq!(sent.len(), checklist::MAX_CHECKED_PAIRS);
     assert!(
         sent.iter()
             .all(|transmit| transmit.remote.is_ipv4() && transmit.remote.port() <= 50),
