@@ -19,6 +19,7 @@ pub(super) use self::credentials::ice_chars;
 use self::pairs::Pairs;
 pub use self::pairs::Route;
 use self::requests::{Request, Requests};
+pub use self::stun::stun_survives;
 use self::stun::{Binding, Check, Class, outgoing_request};
 use super::candidate::Candidate;
 use super::error::MediaError;

@@ -25,6 +25,7 @@ pub mod session;
 mod source;
 pub mod srtp;
 pub mod stats;
+pub mod survival;
 #[cfg(test)]
 mod test_port;
 mod timeline;

@@ -6,8 +6,10 @@
     clippy::disallowed_methods,
     reason = "a test fails by panicking, and its first Instant has to come from somewhere"
 )]
+mod consent;
 mod hostile;
 mod loss;
 mod network;
+mod reoffer;
 mod setup;
 mod sound;

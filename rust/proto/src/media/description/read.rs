@@ -194,10 +194,13 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Written into our own answer again, hence nothing but tokens.
     fn to_other(&self) -> OtherMedia {
+        let is_token = |word: &&str| word.bytes().all(|byte| byte.is_ascii_graphic());
+        let words: Vec<&str> = self.media.iter().skip(2).copied().filter(is_token).collect();
         OtherMedia {
-            kind: self.kind().to_owned(),
-            protocol_and_formats: self.media.get(2..).unwrap_or_default().join(" "),
+            kind: Some(self.kind()).filter(is_token).unwrap_or("x-unknown").to_owned(),
+            protocol_and_formats: words.join(" "),
             mid: self.mid(),
         }
     }

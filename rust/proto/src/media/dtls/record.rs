@@ -6,7 +6,7 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const HELLO_VERIFY_REQUEST: u8 = 3;
 const LEVEL_FATAL: u8 = 2;
-/// Suites that an ECDSA certificate can serve: those of DTLS 1.3, then `ECDHE_ECDSA` with AES-GCM and ChaCha20.
+/// Suites that an ECDSA certificate can serve: those of DTLS 1.3, then `ECDHE_ECDSA` with `AES-GCM` and `ChaCha20`.
 const ECDSA_SUITES: [[u8; 2]; 6] = [
     [0x13, 1],
     [0x13, 2],

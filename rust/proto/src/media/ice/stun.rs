@@ -6,7 +6,8 @@ use rtc_stun::attributes::{
     ATTR_ERROR_CODE, ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_MESSAGE_INTEGRITY,
     ATTR_USE_CANDIDATE, ATTR_USERNAME,
 };
-use rtc_stun::crypto::RTCCrypto;
+use rtc_stun::crypto::providers::AwsLcRsProvider;
+use rtc_stun::crypto::{RTCCrypto, RTCCryptoProvider};
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{
@@ -172,6 +173,30 @@ impl Check<'_> {
 pub(super) fn outgoing_request(datagram: &[u8]) -> Option<(TransactionId, Option<u64>)> {
     let binding = Binding::parse(datagram)?;
     (binding.class() == Class::Request).then(|| (binding.transaction(), binding.tie_breaker()))
+}
+
+/// Reads a datagram as a connectivity check. True when it was refused, or stays what it was without USE-CANDIDATE; nobody
+/// without the password passes for authentic. For fuzzing.
+pub fn stun_survives(bytes: &[u8]) -> bool {
+    let provider = AwsLcRsProvider::new();
+    let Some(mut binding) = Binding::parse(bytes) else {
+        return true;
+    };
+    let _ = (binding.tie_breaker(), binding.error_code(), outgoing_request(bytes));
+    if binding.is_authentic("a password that nobody knows", provider.crypto()) {
+        return false;
+    }
+    binding.class() != Class::Request
+        || binding
+            .without_use_candidate("password", provider.crypto())
+            .is_none_or(|plain| {
+                Binding::parse(&plain).is_some_and(|mut plain| {
+                    plain.transaction() == binding.transaction()
+                        && plain.username() == binding.username()
+                        && !plain.uses_candidate()
+                        && plain.is_authentic("password", provider.crypto())
+                })
+            })
 }
 
 fn sign(mut message: Message, password: &str, crypto: &dyn RTCCrypto) -> Option<Vec<u8>> {
