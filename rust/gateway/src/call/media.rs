@@ -114,7 +114,7 @@ impl CallMedia {
                     let scripted = self.scripted_play.take_if(|mine| *mine == play).is_some();
                     return Some(SoundEvent::Played { scripted });
                 }
-                MediaEvent::IceConnected | MediaEvent::Warning(_) => {}
+                MediaEvent::IceConnected | MediaEvent::Closed | MediaEvent::Warning(_) => {}
             }
         }
     }

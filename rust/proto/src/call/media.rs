@@ -90,6 +90,13 @@ impl CallMedia {
         }
     }
 
+    /// Sound heard from now on is that of the answered call.
+    pub(super) fn answered(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.restart_position();
+        }
+    }
+
     pub(super) fn set_muted(&mut self, muted: bool) {
         if let Some(session) = &mut self.session {
             session.set_muted(muted);
@@ -124,7 +131,8 @@ impl CallMedia {
         let mut failure = None;
         while let Some(event) = self.session.as_mut().and_then(MediaSession::poll_event) {
             match event {
-                MediaEvent::IceConnected => {}
+                // SIP tells the end
+                MediaEvent::IceConnected | MediaEvent::Closed => {}
                 MediaEvent::Connected => self.connected(ctx),
                 MediaEvent::PlayEnded { play, completed } => self.play_ended(play, completed, ctx),
                 MediaEvent::Failed(error) => failure = failure.or(Some(error)),

@@ -60,6 +60,7 @@ impl Call {
     /// The 2xx came and its SDP was applied.
     pub(super) fn answered(&mut self, ctx: &mut Context<'_>) {
         self.phase = Phase::Answered;
+        self.media.answered();
         self.state.status = CallStatus::Answered;
         self.state.answered = Some(ctx.core.clock.wall_at(ctx.now));
         self.setup.answered = Some(ctx.now.saturating_duration_since(self.started));

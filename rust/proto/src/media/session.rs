@@ -72,6 +72,9 @@ pub enum MediaEvent {
         /// False when stopped.
         completed: bool,
     },
+    /// The far side closed the path (DTLS `close_notify`). It overtakes the BYE of a call's normal end; without one, ICE's
+    /// consent checks end the call.
+    Closed,
     /// It is over; nothing more is sent.
     Failed(MediaError),
     /// Something the user should know that ends nothing.
@@ -244,6 +247,11 @@ impl MediaSession {
         self.follow_play();
     }
 
+    /// Makes the next frame handed to readers the first one, number 0: the call is answered.
+    pub fn restart_position(&mut self) {
+        self.receiver.restart_position();
+    }
+
     /// Sends silence instead of sound, or sound again.
     pub fn set_muted(&mut self, muted: bool) {
         self.sender.set_muted(muted);
@@ -382,10 +390,7 @@ impl MediaSession {
                     self.setup.dtls_connected.get_or_insert(since);
                     self.events.push_back(MediaEvent::Connected);
                 }
-                TransportEvent::Closed => {
-                    self.events
-                        .push_back(MediaEvent::Warning("the far side closed the media path (DTLS)".into()));
-                }
+                TransportEvent::Closed => self.events.push_back(MediaEvent::Closed),
                 TransportEvent::Failed(error) => {
                     self.end();
                     self.events.push_back(MediaEvent::Failed(error));

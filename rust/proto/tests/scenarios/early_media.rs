@@ -21,6 +21,23 @@ fn sdp_of_a_183_is_applied_at_once() {
 }
 
 #[test]
+fn positions_count_from_the_answer() {
+    let (mut rig, invite) = Rig::inviting();
+    let sdp = rig.far_answer(&invite.body, &[Codec::Opus]);
+    rig.say(&invite.answer(183, "Session Progress", "callee").sdp(&sdp));
+    rig.advance(Duration::from_secs(2));
+    assert!(
+        rig.sound.positions.last() > Some(&48_000),
+        "{:?}",
+        rig.sound.positions.last()
+    );
+    rig.sound.positions.clear();
+    rig.say(&invite.answer(200, "OK", "callee").sdp(&sdp));
+    rig.advance(Duration::from_millis(60));
+    assert_eq!(rig.sound.positions[..3], [0, 960, 1_920]);
+}
+
+#[test]
 fn sdp_that_cannot_be_used_spoils_nothing_yet() {
     let (mut rig, invite) = Rig::inviting();
     rig.say(

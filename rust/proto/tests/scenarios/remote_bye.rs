@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::support::Rig;
 
 #[test]
@@ -43,4 +45,17 @@ fn a_stranger_cannot_hang_up() {
     rig.say(&forged.request("BYE"));
     assert_eq!(rig.hear_status(), 481);
     assert_eq!(rig.events(), Vec::<String>::new());
+}
+
+#[test]
+fn media_that_ends_before_it_is_no_news() {
+    let (mut rig, mut dialog) = Rig::in_call();
+    let now = rig.now;
+    let far = rig.far.as_mut().unwrap();
+    far.session.close(now);
+    rig.advance(Duration::from_millis(500));
+    assert_eq!(rig.events(), Vec::<String>::new(), "its close_notify overtook the BYE");
+    rig.say(&dialog.request("BYE"));
+    assert_eq!(rig.hear_status(), 200);
+    assert_eq!(rig.events(), ["Ended remote Terminated"]);
 }

@@ -65,6 +65,8 @@ pub(crate) struct Sound {
     played: u64,
     /// What it heard at 48 kHz.
     pub(crate) heard: Vec<i16>,
+    /// Number of the first sample of each frame heard.
+    pub(crate) positions: Vec<u64>,
 }
 
 impl Sound {
@@ -95,7 +97,8 @@ impl AudioPort for Sound {
         vec![48_000]
     }
 
-    fn push(&mut self, _rate: u32, samples: &[i16], _position: u64) {
+    fn push(&mut self, _rate: u32, samples: &[i16], position: u64) {
+        self.positions.push(position);
         self.heard.extend_from_slice(samples);
     }
 }
