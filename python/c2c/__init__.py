@@ -45,6 +45,7 @@ from c2c._errors import (
     WrongState,
 )
 from c2c._event_bus import EventStream
+from c2c._recording import Recording
 from c2c._session import CallEndInfo, CallSession, SessionStatus
 from c2c._support import WebRTCSupport, check_webrtc_support, is_webrtc_supported
 from c2c._tls import TLSConfig
@@ -89,6 +90,7 @@ __all__ = [
     "NoCommonCodec",
     "NotConnected",
     "PeerConnectionConfig",
+    "Recording",
     "RecordingError",
     "RegistrationRejected",
     "RemoteProtocolError",

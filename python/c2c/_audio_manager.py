@@ -135,6 +135,10 @@ class AudioStream(AsyncIterator["AudioFrame"]):
                 await self.wake.park()
         raise StopAsyncIteration
 
+    def take_nowait(self) -> AudioFrame | None:
+        """Returns a frame that is there already, if one is."""
+        return None if self._closed else self._reader.take()
+
     def close(self) -> None:
         """Ends the iteration, also one that waits."""
         self._closed = True

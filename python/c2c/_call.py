@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
 import string
 from dataclasses import replace
@@ -13,9 +14,12 @@ import trio
 
 from c2c._clip import check_rate, clip_loader, pcm_bytes
 from c2c._errors import CallFailed, DtlsFailed, IceFailed, MediaError, NoActiveCall, NoCommonCodec
+from c2c._recording import Recording, open_recording
 from c2c._session import CallEndInfo, CallSession, SessionStatus
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from typing_extensions import Buffer
 
     from c2c._audio_manager import AudioStream, CallAudio
@@ -77,6 +81,19 @@ class Call:
         check_rate(rate)
         await trio.lowlevel.checkpoint()
         await self._record.audio.write(samples, rate)
+
+    def record(
+        self, path: str | os.PathLike[str], *, rate: int = 48_000
+    ) -> AbstractAsyncContextManager[Recording, bool | None]:
+        """Records the far side into a WAV file, 16-bit mono at `rate` Hz, while the block runs (`async with`).
+
+        The file is private (mode 0600), replaces one of that name, and can be read at any moment, also after a crash.
+        Sound that was lost is silence in it, so that it keeps time. It ends with the block or with the call, whichever
+        comes first. Raises `RecordingError` that names the file when it cannot be written; a full disk ends the block
+        with it, and what was recorded by then is kept.
+        """
+        checked, name = check_rate(rate), _file_name(path)
+        return open_recording(name, checked, lambda: self._record.audio.stream(checked))
 
     def stats(self) -> CallStats:
         """Returns the call's numbers: set-up stages, packets, loss, jitter, levels; after its end the last ones."""
@@ -207,6 +224,17 @@ class CallRecord:
         self._session = self.snapshot()
         self.changed.unpark_all()
         return self._session
+
+
+def _file_name(path: object) -> str:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: must be a file's path, not {type(path).__name__}")
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise TypeError("path: must be a path of str, not of bytes")
+    if not name or "\0" in name:
+        raise ValueError("path: is empty or holds a null character")
+    return name
 
 
 def _session_id(*, incoming: bool) -> str:

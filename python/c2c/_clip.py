@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Sound: TypeAlias = str | os.PathLike[str] | Buffer | Clip
 
+MAX_FILE_BYTES = 350_000_000  # what a clip may have; one byte more is read, and refused
 RING_RATES = (8_000, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
@@ -42,12 +44,21 @@ def _read_clip(path: Path) -> Clip:
     from c2c._c2c import Clip
 
     try:
-        return Clip.from_wav(path.read_bytes())
+        return Clip.from_wav(_content(path))
     except OSError as error:
         reason = error.strerror or str(error)
     except ValueError as error:
         reason = str(error)
     raise ClipError(f"{path}: {reason}", cause=reason)
+
+
+def _content(path: Path) -> bytes:
+    # asked first: opening a pipe would wait, and a device has no end
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError("is a directory" if stat.S_ISDIR(mode) else "is not a regular file")
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _made_clip(samples: memoryview, rate: int | None) -> Clip:

@@ -45,6 +45,10 @@ async def sound(call: c2c.Call) -> None:
     await call.play(c2c.Clip(b"", 8_000))
     await call.write(bytearray(), rate=48_000)
     await call.write(memoryview(b""))
+    async with call.record(Path("call.wav"), rate=16_000) as recording:
+        assert_type(recording, c2c.Recording)
+        assert_type(recording.duration, float)
+    call.record(7)  # type: ignore[arg-type]
     assert_type(call.stats(), c2c.CallStats)
     assert_type(call.stats().jitter, float)
     await call.play(7)  # type: ignore[arg-type]
