@@ -148,12 +148,16 @@ async def test_the_session_is_refreshed_again_and_again() -> None:
         assert call.session.status == "answered"
 
 
-async def test_a_hold_is_refused_and_the_call_goes_on() -> None:
+async def test_the_far_side_holds_and_resumes() -> None:
     async with served() as caller:
         call, far_side = await caller.answered()
-        far_side.hold()
-        await far_side.wait_until(lambda far_side: bool(far_side.responses))
-        assert far_side.responses == [("INVITE", 488)]
+        for number, (change, held) in enumerate([(far_side.hold, True), (far_side.resume, False)], 1):
+            change()
+            await far_side.wait_until(lambda far_side, number=number: len(far_side.responses) == number)
+            assert far_side.responses[-1] == ("INVITE", 200)
+            with trio.fail_after(10):
+                while call.session.remote_hold is not held:  # noqa: ASYNC110 (no event tells of hold)
+                    await trio.sleep(0.01)
         await call.play(tone(1000, 0.2))
         assert call.session.status == "answered"
 

@@ -66,6 +66,16 @@ impl CallMedia {
         self.session()?.reoffer(Direction::SendRecv, now)
     }
 
+    /// Whether an offer of ours has no answer yet.
+    pub(super) fn is_offering(&self) -> bool {
+        self.session.as_ref().is_some_and(MediaSession::is_offering)
+    }
+
+    /// Whether the far side holds the call.
+    pub(super) fn is_held(&self) -> bool {
+        self.session.as_ref().is_some_and(MediaSession::is_held)
+    }
+
     pub(super) fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
         if let Some(session) = &mut self.session {
             session.handle_datagram(datagram, now);

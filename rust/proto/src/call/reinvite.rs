@@ -1,4 +1,5 @@
-//! re-INVITE from the far side (RFC 3261 §14.2): answered when it changes nothing, else 488.
+//! Offers from the far side in mid-call, in a re-INVITE (RFC 3261 §14.2) or an UPDATE (RFC 3311 §5.2), and ours in the 200
+//! to a re-INVITE without one. Anything may change but the transport (488).
 use std::time::Instant;
 
 use super::invite::is_sdp;
@@ -35,20 +36,37 @@ impl Call {
         if refuse_interval(request, ctx) {
             return;
         }
-        let has_offer = !request.body.is_empty();
-        if has_offer && !is_sdp(&request.headers) {
-            return refuse_type(request, ctx);
-        }
-        let sdp = if has_offer {
-            self.media.handle_offer(&request.body, ctx.now)
-        } else {
-            self.media.reoffer(ctx.now)
-        };
-        match sdp {
-            Ok(sdp) => self.accept_reinvite(request, sdp, !has_offer, ctx),
-            Err(error) => refuse_offer(request, &error, ctx),
+        if request.body.is_empty() {
+            match self.media.reoffer(ctx.now) {
+                Ok(offer) => self.accept_reinvite(request, offer, true, ctx),
+                Err(error) => refuse_offer(request, &error, ctx),
+            }
+        } else if let Some(answer) = self.answer_offer(request, ctx) {
+            self.accept_reinvite(request, answer, false, ctx);
         }
         self.pump(ctx);
+    }
+
+    /// Applies the offer in a request; gives our answer, or refuses the request.
+    pub(super) fn answer_offer(&mut self, request: &Request, ctx: &mut Context<'_>) -> Option<String> {
+        if !is_sdp(&request.headers) {
+            refuse_type(request, ctx);
+            return None;
+        }
+        if self.media.is_offering() {
+            ctx.refuse(request, 491, "Request Pending");
+            return None;
+        }
+        match self.media.handle_offer(&request.body, ctx.now) {
+            Ok(answer) => {
+                self.follow_hold(ctx);
+                Some(answer)
+            }
+            Err(error) => {
+                refuse_offer(request, &error, ctx);
+                None
+            }
+        }
     }
 
     /// Takes the ACK of our 2xx.
@@ -57,11 +75,14 @@ impl Call {
         let Some(acknowledged) = self.awaited_ack.take_if(|awaited| awaited.cseq == number) else {
             return;
         };
-        if acknowledged.is_offer
-            && let Err(error) = self.media.handle_answer(&request.body, ctx)
-        {
-            let cause = end::cause::BAD_MEDIA_DESCRIPTION;
-            self.end_session(488, "Not Acceptable Here", cause, &error.to_string(), ctx);
+        if acknowledged.is_offer {
+            match self.media.handle_answer(&request.body, ctx) {
+                Ok(()) => self.follow_hold(ctx),
+                Err(error) => {
+                    let cause = end::cause::BAD_MEDIA_DESCRIPTION;
+                    self.end_session(488, "Not Acceptable Here", cause, &error.to_string(), ctx);
+                }
+            }
         }
         self.pump(ctx);
     }

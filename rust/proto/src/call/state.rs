@@ -62,9 +62,19 @@ impl Call {
         self.phase = Phase::Answered;
         self.media.answered();
         self.state.status = CallStatus::Answered;
+        self.state.remote_hold = self.media.is_held();
         self.state.answered = Some(ctx.core.clock.wall_at(ctx.now));
         self.setup.answered = Some(ctx.now.saturating_duration_since(self.started));
         ctx.emit(Event::Answered(self.state));
+    }
+
+    /// Tells it if the far side holds the call now, or not any more.
+    pub(super) fn follow_hold(&mut self, ctx: &mut Context<'_>) {
+        let is_held = self.media.is_held();
+        if self.state.remote_hold != is_held {
+            self.state.remote_hold = is_held;
+            ctx.emit(Event::HoldChanged(self.state));
+        }
     }
 
     /// Silences our sound or lets it be heard; tells it only if that is a change.

@@ -1,4 +1,4 @@
-//! UPDATE both ways (RFC 3311): the session timer's refresh, and nothing else yet.
+//! UPDATE both ways (RFC 3311): the session timer's refresh, and the far side's offers.
 use std::time::Duration;
 
 use super::session_timer::{self, Due, MIN_INTERVAL};
@@ -53,11 +53,15 @@ impl Call {
 
     /// Takes UPDATE from the far side.
     pub(super) fn handle_update(&mut self, request: &Request, ctx: &mut Context<'_>) {
-        if !request.body.is_empty() {
-            return ctx.refuse(request, 488, "Not Acceptable Here");
-        }
         if refuse_interval(request, ctx) {
             return;
+        }
+        let mut answer = None;
+        if !request.body.is_empty() {
+            answer = self.answer_offer(request, ctx);
+            if answer.is_none() {
+                return;
+            }
         }
         let mut response = ctx.response(request, 200, "OK");
         response
@@ -65,7 +69,9 @@ impl Call {
             .push(HeaderName::Contact, ctx.signaling.identity.contact());
         let granted = self.timer.handle_request(asked_interval(request), ctx.now);
         response.headers.push(HeaderName::SessionExpires, granted);
+        response.body = answer.unwrap_or_default().into_bytes();
         ctx.respond(request, response);
+        self.pump(ctx);
     }
 
     /// BYE with a reason, and the end of the answered call.

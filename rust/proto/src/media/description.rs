@@ -57,6 +57,17 @@ impl Direction {
         }
     }
 
+    /// What both of two descriptions of one side allow.
+    #[must_use]
+    pub fn narrowed(self, other: Self) -> Self {
+        match (self.sends() && other.sends(), self.receives() && other.receives()) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
     /// Whether the one who wrote it sends.
     pub fn sends(self) -> bool {
         matches!(self, Self::SendRecv | Self::SendOnly)

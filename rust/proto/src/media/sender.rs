@@ -55,6 +55,8 @@ pub struct AudioSender {
     silence: Vec<i16>,
     packet: Vec<u8>,
     last: Option<LastPacket>,
+    /// The next packet is the first of a talkspurt.
+    is_spurt: bool,
     packets: u64,
     octets: u64,
     level: f64,
@@ -88,6 +90,7 @@ impl AudioSender {
             silence: Vec::new(),
             packet: Vec::new(),
             last: None,
+            is_spurt: true,
             packets: 0,
             octets: 0,
             level: level::SILENCE,
@@ -103,8 +106,8 @@ impl AudioSender {
         if !is_encoded {
             return None;
         }
-        // RFC 3551 §4.1: the first packet of a talkspurt; without silence suppression there is one talkspurt
-        let marker = self.last.is_none();
+        // RFC 3551 §4.1: the first packet of a talkspurt; without silence suppression only a pause begins a new one
+        let marker = std::mem::take(&mut self.is_spurt);
         self.sequence = sequence.wrapping_add(1);
         self.packets += 1;
         self.octets += self.packet.len() as u64;
@@ -121,6 +124,15 @@ impl AudioSender {
             ssrc: self.ssrc,
             payload: &self.packet,
         })
+    }
+
+    /// Lets 20 ms pass unsent: clip and writer go on, and the timestamp with them.
+    pub fn skip(&mut self, audio: &mut dyn AudioPort) {
+        let codec = self.encoder.codec();
+        self.source.next(codec, audio);
+        self.level = level::SILENCE;
+        self.timestamp = self.timestamp.wrapping_add(codec.frame_ticks());
+        self.is_spurt = true;
     }
 
     /// Goes on with another codec: sequence numbers continue, timestamps advance by its clock rate.

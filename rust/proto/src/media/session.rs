@@ -156,18 +156,22 @@ impl MediaSession {
     /// Applies the far side's answer, from 18x or 2xx; the same one again changes nothing.
     pub fn handle_answer(&mut self, sdp: &[u8], now: Instant) -> Result<(), MediaError> {
         let remote = description::read(sdp)?;
-        if let Some(agreement) = self.negotiation.take_answer(remote.clone())? {
-            self.establish(remote, agreement, now)?;
+        let is_first = self.negotiation.agreement().is_none();
+        let agreement = self.negotiation.take_answer(remote.clone())?;
+        if is_first {
+            return self.establish(remote, agreement, now);
         }
-        Ok(())
+        self.follow_agreement(agreement)
     }
 
-    /// Answers an offer. The first one sets the call up; a later one that changes nothing gets the answer again,
-    /// any other [`MediaError::OfferNotAcceptable`].
+    /// Answers an offer. The first one sets the call up; a later one may change direction and codecs. One that changes the
+    /// transport is [`MediaError::OfferNotAcceptable`], and nothing changes then.
     pub fn handle_offer(&mut self, sdp: &[u8], now: Instant) -> Result<String, MediaError> {
         let remote = description::read(sdp)?;
         if self.negotiation.agreement().is_some() {
-            return self.negotiation.answer_again(&remote);
+            let (answer, agreement) = self.negotiation.answer_again(&remote)?;
+            self.follow_agreement(agreement)?;
+            return Ok(answer);
         }
         let transport = self.local_transport()?;
         let (answer, agreement) = self.negotiation.answer(&remote, transport)?;
@@ -179,6 +183,21 @@ impl MediaSession {
     /// `handle_answer`.
     pub fn reoffer(&mut self, direction: Direction, _now: Instant) -> Result<String, MediaError> {
         self.negotiation.reoffer(direction)
+    }
+
+    /// What to offer or accept from now on, most wanted first.
+    pub fn set_codecs(&mut self, codecs: Vec<Codec>) {
+        self.negotiation.set_codecs(codecs);
+    }
+
+    /// Whether an offer of ours has no answer yet: there can be no other one, of either side (RFC 3264 §4).
+    pub fn is_offering(&self) -> bool {
+        self.negotiation.is_offering()
+    }
+
+    /// Whether the far side holds the call: nothing is sent.
+    pub fn is_held(&self) -> bool {
+        self.negotiation.is_held()
     }
 
     /// Takes a datagram from one of the sockets.
@@ -312,11 +331,16 @@ impl MediaSession {
     }
 
     fn establish(&mut self, remote: RemoteDescription, agreed: Agreement, now: Instant) -> Result<(), MediaError> {
+        self.follow_agreement(agreed)?;
+        self.transport.start(remote.transport, agreed.roles, now)?;
+        self.follow_transport(now);
+        Ok(())
+    }
+
+    fn follow_agreement(&mut self, agreed: Agreement) -> Result<(), MediaError> {
         let (payload_type, codec) = agreed.codec;
         self.sender.set_codec(codec, payload_type)?;
         self.receiver.set_payload_types(&self.negotiation.receivable());
-        self.transport.start(remote.transport, agreed.roles, now)?;
-        self.follow_transport(now);
         Ok(())
     }
 
@@ -352,8 +376,10 @@ impl MediaSession {
 
     fn send_frame(&mut self, audio: &mut dyn AudioPort, now: Instant) {
         let since = self.since_start(now);
-        let is_wanted = self.negotiation.sends();
-        let Some(rtp) = self.sender.tick(audio, now).filter(|_| is_wanted) else {
+        if !self.negotiation.sends() {
+            return self.sender.skip(audio);
+        }
+        let Some(rtp) = self.sender.tick(audio, now) else {
             return;
         };
         let header = RtpHeader {

@@ -104,6 +104,8 @@ impl SessionParts<'_> {
         let mut related = self.calls.iter().map(|(id, call)| (*id, call.relation(&request)));
         match related.find(|(_, relation)| *relation != Relation::None) {
             Some((id, Relation::Dialog)) => self.dispatch_to(id, request, ctx),
+            // RFC 3261 §14.2: our own INVITE is in progress
+            Some(_) if request.method == Method::Invite => ctx.refuse(&request, 491, "Request Pending"),
             Some(_) if request.method != Method::Ack => ctx.refuse(&request, 403, "Wrong Status"),
             Some(_) => {}
             None => answer_stranger(&request, ctx),

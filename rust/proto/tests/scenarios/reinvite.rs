@@ -45,9 +45,13 @@ fn one_that_changes_nothing_is_answered() {
 }
 
 #[test]
-fn one_that_changes_something_gets_488_and_the_call_goes_on() {
+fn one_that_moves_the_path_gets_488_and_the_call_goes_on() {
     let (mut rig, mut dialog, sdp) = in_call();
-    rig.say(&dialog.request("INVITE").sdp(&sdp.replace("a=sendrecv", "a=sendonly")));
+    rig.say(
+        &dialog
+            .request("INVITE")
+            .sdp(&sdp.replace("a=ice-ufrag:", "a=ice-ufrag:X")),
+    );
     let refusal = rig.hear("SIP/2.0");
     assert_eq!(refusal.second(), "488");
     assert!(refusal.header("Warning").starts_with("399 "));
@@ -93,12 +97,20 @@ fn a_2xx_is_repeated_until_its_ack_and_then_given_up() {
 }
 
 #[test]
-fn hold_is_refused_for_now_and_options_and_update_are_answered() {
-    let (mut rig, mut dialog, sdp) = in_call();
+fn one_while_our_own_invite_is_in_progress_gets_491() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.say(&invite.answer(183, "Session Progress", "callee"));
+    let mut dialog = ServerDialog::new(&invite, "callee");
+    rig.say(&dialog.request("INVITE").sdp("v=0\r\n"));
+    assert_eq!(rig.hear_status(), 491);
+    assert_eq!(rig.events(), ["Ringing"]);
+}
+
+#[test]
+fn other_requests_in_the_dialog_are_answered() {
+    let (mut rig, mut dialog, _) = in_call();
     rig.say(&dialog.request("OPTIONS"));
     assert_eq!(rig.hear_status(), 200);
-    rig.say(&dialog.request("UPDATE").sdp(&sdp));
-    assert_eq!(rig.hear_status(), 488);
     for method in ["REFER", "NOTIFY", "MESSAGE", "PRACK", "MADEUP"] {
         rig.say(&dialog.request(method));
         assert_eq!(rig.hear_status(), 405, "{method}");

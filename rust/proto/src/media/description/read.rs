@@ -295,7 +295,22 @@ impl<'a> Levels<'a> {
             Direction::Inactive,
         ];
         let of = |section: &Section<'_>| all.into_iter().find(|direction| section.has(direction.name()));
-        of(self.audio).or_else(|| of(self.session)).unwrap_or_default()
+        let direction = of(self.audio).or_else(|| of(self.session)).unwrap_or_default();
+        if self.is_held_by_address() {
+            return direction.narrowed(Direction::SendOnly);
+        }
+        direction
+    }
+
+    /// Hold in the manner of RFC 2543: nothing may be sent to 0.0.0.0 (RFC 3264 §8.4). With port 9 it only says that the
+    /// candidates tell the address (RFC 8840 §4.1.1).
+    fn is_held_by_address(&self) -> bool {
+        let connection = self.audio.connection.or(self.session.connection);
+        let address = connection.and_then(|connection| connection.split_ascii_whitespace().nth(2));
+        let is_nowhere = address
+            .and_then(|address| address.parse::<IpAddr>().ok())
+            .is_some_and(|ip| ip.is_unspecified());
+        is_nowhere && self.audio.port() != Some(9)
     }
 }
 

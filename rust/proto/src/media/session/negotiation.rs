@@ -44,12 +44,16 @@ pub(super) struct Negotiation {
     pub(super) identity: Identity,
     codecs: Vec<Codec>,
     answer_role: DtlsRole,
+    /// What we want: less than `SendRecv` while we hold.
+    wanted: Direction,
     /// What the far side knows of us.
     local: Option<LocalDescription>,
     /// Our re-offer that has no answer yet.
     pending: Option<LocalDescription>,
     remote: Option<RemoteDescription>,
     agreement: Option<Agreement>,
+    /// Every payload type that was ever agreed on: packets of before a change may still be under way (RFC 3264 §8.3.2).
+    known: Vec<(u8, Codec)>,
 }
 
 impl Negotiation {
@@ -58,10 +62,12 @@ impl Negotiation {
             identity,
             codecs,
             answer_role,
+            wanted: Direction::SendRecv,
             local: None,
             pending: None,
             remote: None,
             agreement: None,
+            known: Vec::new(),
         }
     }
 
@@ -73,17 +79,33 @@ impl Negotiation {
         self.local.is_some()
     }
 
+    /// Whether an offer of ours has no answer yet.
+    pub(super) fn is_offering(&self) -> bool {
+        self.pending.is_some() || (self.local.is_some() && self.remote.is_none())
+    }
+
+    /// What to offer or accept from now on, most wanted first.
+    pub(super) fn set_codecs(&mut self, codecs: Vec<Codec>) {
+        self.codecs = codecs;
+    }
+
     /// Whether our sound is wanted.
     pub(super) fn sends(&self) -> bool {
         let local = self.local.as_ref().is_some_and(|local| local.direction.sends());
         local && self.remote.as_ref().is_some_and(|remote| remote.direction.receives())
     }
 
-    /// Payload types that the far side may use: those of our description, and its own where they differ.
+    /// Whether the far side holds the call: it does not want the sound that we would send.
+    pub(super) fn is_held(&self) -> bool {
+        self.wanted.sends() && self.remote.as_ref().is_some_and(|remote| !remote.direction.receives())
+    }
+
+    /// Payload types that the far side may use: those of our description, its own where they differ, and earlier ones.
     pub(super) fn receivable(&self) -> Vec<(u8, Codec)> {
         let mut types: Vec<(u8, Codec)> = self.local.iter().flat_map(|local| local.codecs.clone()).collect();
-        for (number, codec) in self.remote.iter().flat_map(|remote| remote.common(&self.codecs)) {
-            if types.iter().all(|(known, _)| *known != number) {
+        let remote = self.remote.iter().flat_map(|remote| remote.common(&self.codecs));
+        for (number, codec) in remote.chain(self.known.iter().copied()) {
+            if types.iter().all(|(taken, _)| *taken != number) {
                 types.push((number, codec));
             }
         }
@@ -92,13 +114,16 @@ impl Negotiation {
 
     /// Whether a payload type is one of ours, telephone-events included.
     pub(super) fn expects(&self, payload_type: u8) -> bool {
-        let event = |events: &[TelephoneEvent]| events.iter().any(|event| event.payload_type == payload_type);
-        self.local.as_ref().is_some_and(|local| event(&local.telephone_events))
-            || self
-                .remote
-                .as_ref()
-                .is_some_and(|remote| event(&remote.telephone_events))
-            || self.receivable().iter().any(|(number, _)| *number == payload_type)
+        self.event_clock(payload_type).is_some() || self.receivable().iter().any(|(number, _)| *number == payload_type)
+    }
+
+    /// Clock rate in Hz of a telephone-event's payload type; `None` when it is none.
+    pub(super) fn event_clock(&self, payload_type: u8) -> Option<u32> {
+        let ours = self.local.iter().flat_map(|local| &local.telephone_events);
+        let theirs = self.remote.iter().flat_map(|remote| &remote.telephone_events);
+        let mut events = ours.chain(theirs);
+        let event = events.find(|event| event.payload_type == payload_type)?;
+        Some(event.clock_rate)
     }
 
     /// The first offer; asked again it is the same.
@@ -108,50 +133,48 @@ impl Negotiation {
                 "create_offer in an established call; use reoffer",
             ));
         }
-        let codecs = self
-            .codecs
-            .iter()
-            .map(|codec| (codec.default_payload_type(), *codec))
-            .collect();
+        let codecs = self.offered_codecs();
+        let telephone_events = offered_events(&codecs);
         let fresh = || LocalDescription {
             mid: Some(MID.to_owned()),
             is_bundled: true,
-            telephone_events: TELEPHONE_EVENTS.to_vec(),
+            telephone_events,
             ..describe(&self.identity, transport, codecs, Setup::Actpass)
         };
         let offer = self.local.take().unwrap_or_else(fresh);
         Ok(self.local.insert(offer).to_sdp())
     }
 
-    /// Takes an answer; gives the agreement if it is the first one.
-    pub(super) fn take_answer(&mut self, remote: RemoteDescription) -> Result<Option<Agreement>, MediaError> {
+    /// Takes an answer, the first one or a later one.
+    pub(super) fn take_answer(&mut self, remote: RemoteDescription) -> Result<Agreement, MediaError> {
         if self.local.is_none() {
             return Err(MediaError::WrongState("handle_answer before create_offer"));
         }
-        let Some(earlier) = &self.remote else {
-            let role = match remote.setup {
-                Some(Setup::Passive) => DtlsRole::Client,
-                // RFC 4145 §4.1: active when it is missing; actpass is wrong in an answer, and active likely meant
-                Some(Setup::Active | Setup::Actpass) | None => DtlsRole::Server,
-            };
-            return self
-                .agree(
-                    remote,
-                    Roles {
-                        is_offerer: true,
-                        dtls: role,
-                    },
-                )
-                .map(Some);
+        let roles = match (&self.remote, &self.agreement) {
+            (Some(earlier), Some(agreement)) => {
+                if !remote.is_same_transport(earlier) || contradicts(remote.setup, agreement.roles.dtls) {
+                    return Err(MediaError::BadDescription(
+                        "a later answer with another transport; forked calls are not supported".into(),
+                    ));
+                }
+                agreement.roles
+            }
+            _ => Roles {
+                is_offerer: true,
+                dtls: match remote.setup {
+                    Some(Setup::Passive) => DtlsRole::Client,
+                    // RFC 4145 §4.1: active when it is missing; actpass is wrong in an answer, and active likely meant
+                    Some(Setup::Active | Setup::Actpass) | None => DtlsRole::Server,
+                },
+            },
         };
-        if !remote.is_same_transport(earlier) || self.pick(&remote)? != self.agreed_codec() {
-            return Err(MediaError::BadDescription(
-                "a second answer with another transport or codec; forked calls are not supported".into(),
-            ));
+        let agreement = self.agree(remote, roles)?;
+        if let Some(offer) = self.pending.take() {
+            self.wanted = offer.direction;
+            self.local = Some(offer);
         }
-        self.local = self.pending.take().or(self.local.take());
-        self.remote = Some(remote);
-        Ok(None)
+        self.remember();
+        Ok(agreement)
     }
 
     /// Answers the first offer.
@@ -163,67 +186,85 @@ impl Negotiation {
         if self.local.is_some() {
             return Err(MediaError::WrongState("handle_offer while our own offer has no answer"));
         }
-        let role = match remote.setup {
+        let dtls = match remote.setup {
             Some(Setup::Actpass) => self.answer_role,
             Some(Setup::Passive) => DtlsRole::Client,
             Some(Setup::Active) | None => DtlsRole::Server,
         };
-        let codecs = remote.common(&self.codecs);
-        let agreement = self.agree(
-            remote.clone(),
-            Roles {
-                is_offerer: false,
-                dtls: role,
-            },
-        )?;
-        let answer = LocalDescription {
-            mid: remote.mid.clone(),
-            is_bundled: remote.is_bundled,
-            direction: remote.direction.reversed(),
-            telephone_events: remote.telephone_events.clone(),
-            before: remote.before.clone(),
-            after: remote.after.clone(),
-            ..describe(&self.identity, transport, codecs, setup_of(role))
-        };
-        Ok((self.local.insert(answer).to_sdp(), agreement))
+        let is_offerer = false;
+        let agreement = self.agree(remote.clone(), Roles { is_offerer, dtls })?;
+        let described = describe(&self.identity, transport, Vec::new(), setup_of(dtls));
+        let answer = self.mirror(remote, described);
+        let sdp = self.local.insert(answer).to_sdp();
+        self.remember();
+        Ok((sdp, agreement))
     }
 
-    /// Answers a later offer that changes nothing.
-    pub(super) fn answer_again(&mut self, remote: &RemoteDescription) -> Result<String, MediaError> {
-        self.check_unchanged(remote)?;
-        let (Some(local), Some(agreement)) = (&self.local, &self.agreement) else {
+    /// Answers a later offer: anything may change but the transport. The version rises only if our text changes.
+    pub(super) fn answer_again(&mut self, remote: &RemoteDescription) -> Result<(String, Agreement), MediaError> {
+        let (Some(local), Some(old), Some(agreement)) = (&self.local, &self.remote, &self.agreement) else {
             return Err(MediaError::WrongState("answer_again before the first answer"));
         };
-        let telephone_events = remote.telephone_events.iter().copied();
-        let mut answer = LocalDescription {
-            setup: setup_of(agreement.roles.dtls),
-            mid: remote.mid.clone(),
-            is_bundled: remote.is_bundled,
-            codecs: remote.common(&self.codecs),
-            telephone_events: telephone_events.collect(),
-            before: remote.before.clone(),
-            after: remote.after.clone(),
+        if self.pending.is_some() {
+            return Err(MediaError::WrongState("handle_offer while our own offer has no answer"));
+        }
+        if !remote.is_same_transport(old) || contradicts(remote.setup, agreement.roles.dtls) {
+            return Err(MediaError::OfferNotAcceptable(
+                "it changes the transport (ICE restart or a new certificate)".into(),
+            ));
+        }
+        let roles = agreement.roles;
+        let kept = LocalDescription {
+            setup: setup_of(roles.dtls),
             ..local.clone()
         };
-        if answer != *local {
-            answer.version += 1;
-        }
-        Ok(self.local.insert(answer).to_sdp())
+        let mut answer = self.mirror(remote, kept);
+        answer.version += u64::from(self.local.as_ref() != Some(&answer));
+        let agreement = self.agree(remote.clone(), roles)?;
+        let sdp = self.local.insert(answer).to_sdp();
+        self.remember();
+        Ok((sdp, agreement))
     }
 
-    /// An offer of ours in an established call.
+    /// An offer of ours in an established call, with all that we can.
     pub(super) fn reoffer(&mut self, direction: Direction) -> Result<String, MediaError> {
         let Some(local) = self.local.as_ref().filter(|_| self.remote.is_some()) else {
             return Err(MediaError::WrongState("reoffer before the call is established"));
         };
         let newest = self.pending.as_ref().unwrap_or(local);
+        let codecs = self.offered_codecs();
         let offer = LocalDescription {
             version: newest.version + 1,
             setup: Setup::Actpass,
             direction,
+            telephone_events: offered_events(&codecs),
+            codecs,
             ..local.clone()
         };
         Ok(self.pending.insert(offer).to_sdp())
+    }
+
+    /// Our codecs under the payload types that they have in this call, else under their usual ones.
+    fn offered_codecs(&self) -> Vec<(u8, Codec)> {
+        let number = |codec: Codec| {
+            let known = self.known.iter().find(|(_, known)| *known == codec);
+            known.map_or(codec.default_payload_type(), |(number, _)| *number)
+        };
+        self.codecs.iter().map(|codec| (number(*codec), *codec)).collect()
+    }
+
+    /// Our answer to an offer: its lines, its payload types, and of its codecs those that are ours too.
+    fn mirror(&self, offer: &RemoteDescription, ours: LocalDescription) -> LocalDescription {
+        LocalDescription {
+            mid: offer.mid.clone(),
+            is_bundled: offer.is_bundled,
+            direction: offer.direction.reversed().narrowed(self.wanted),
+            codecs: offer.common(&self.codecs),
+            telephone_events: offer.telephone_events.clone(),
+            before: offer.before.clone(),
+            after: offer.after.clone(),
+            ..ours
+        }
     }
 
     fn agree(&mut self, remote: RemoteDescription, roles: Roles) -> Result<Agreement, MediaError> {
@@ -247,29 +288,21 @@ impl Negotiation {
         })
     }
 
-    fn agreed_codec(&self) -> (u8, Codec) {
-        self.agreement.map_or((0, Codec::Pcmu), |agreement| agreement.codec)
+    /// The newest meaning of a payload type counts; there are 128 at most.
+    fn remember(&mut self) {
+        self.known = self.receivable();
     }
+}
 
-    fn check_unchanged(&self, new: &RemoteDescription) -> Result<(), MediaError> {
-        let (Some(old), Some(agreement)) = (&self.remote, &self.agreement) else {
-            return Err(MediaError::WrongState("a re-offer before the first answer"));
-        };
-        let contradicting = match agreement.roles.dtls {
-            DtlsRole::Client => Setup::Active,
-            DtlsRole::Server => Setup::Passive,
-        };
-        let change = if !new.is_same_transport(old) || new.setup == Some(contradicting) {
-            "it changes the transport (ICE restart or a new certificate)"
-        } else if new.direction != old.direction {
-            "it changes the direction (hold or resume)"
-        } else if self.pick(new).ok() != Some(agreement.codec) {
-            "it changes the codec"
-        } else {
-            return Ok(());
-        };
-        Err(MediaError::OfferNotAcceptable(change.into()))
-    }
+/// Whether a description asks for the DTLS role that is ours.
+fn contradicts(setup: Option<Setup>, ours: DtlsRole) -> bool {
+    setup == Some(setup_of(ours))
+}
+
+/// Telephone-events for these codecs: one for each clock rate.
+fn offered_events(codecs: &[(u8, Codec)]) -> Vec<TelephoneEvent> {
+    let is_used = |event: &TelephoneEvent| codecs.iter().any(|(_, codec)| codec.clock_rate() == event.clock_rate);
+    TELEPHONE_EVENTS.into_iter().filter(is_used).collect()
 }
 
 fn describe(
