@@ -2,6 +2,7 @@
 use std::time::Instant;
 
 use super::context::Context;
+use super::trace;
 use super::transactions::{Answer, Owner, Received};
 use super::{SessionParts, UserAgent};
 use crate::call::requests::{Relation, answer_options, refuse_method};
@@ -27,6 +28,7 @@ impl UserAgent {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return;
         }
+        trace::received(bytes);
         match Message::parse(bytes) {
             Ok(Message::Request(request)) => self.handle_request(request, now),
             Ok(Message::Response(response)) => self.handle_response(response, now),

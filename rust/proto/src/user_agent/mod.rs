@@ -4,6 +4,7 @@ pub(crate) mod context;
 pub(crate) mod identity;
 mod incoming;
 mod outgoing;
+mod trace;
 pub(crate) mod transactions;
 mod transport;
 
@@ -131,7 +132,11 @@ impl UserAgent {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output<Event>> {
-        self.core.outputs.pop_front()
+        let output = self.core.outputs.pop_front();
+        if let Some(Output::Send(bytes)) = &output {
+            trace::sent(bytes);
+        }
+        output
     }
 
     /// When `handle_timeout` is due.
