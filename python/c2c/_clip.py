@@ -30,7 +30,7 @@ def clip_loader(sound: Sound, rate: int | None) -> Callable[[], Awaitable[Clip]]
 
     if isinstance(sound, str | os.PathLike):
         path = Path(sound)
-        return lambda: trio.to_thread.run_sync(_read_clip, path, abandon_on_cancel=True)
+        return lambda: trio.to_thread.run_sync(read_clip, path, abandon_on_cancel=True)
     clip = sound if isinstance(sound, Clip) else _made_clip(pcm_bytes(sound, "sound"), rate)
 
     async def ready() -> Clip:
@@ -40,7 +40,8 @@ def clip_loader(sound: Sound, rate: int | None) -> Callable[[], Awaitable[Clip]]
     return ready
 
 
-def _read_clip(path: Path) -> Clip:
+def read_clip(path: Path) -> Clip:
+    """Reads a WAV file; `ClipError` names the file that is none. Blocks: for a thread."""
     from c2c._c2c import Clip
 
     try:

@@ -1,0 +1,74 @@
+"""`c2c call`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import trio
+import typer
+
+import c2c
+from c2c._clip import read_clip
+from c2c.cli._caller import Caller, Plan
+from c2c.cli._interrupts import interrupts
+from c2c.cli._ladder import Ladder
+from c2c.cli._options import CaFile, IceServers, Json, Url, UserId, check_writable, client_options, new_client
+from c2c.cli._output import JsonOutput, Output, people_output
+from c2c.cli._warnings import Warnings
+
+_PLAY = typer.Option(
+    "--play", metavar="FILE", help="Play a WAV file once answered. May be repeated.", show_default=False
+)
+_RECORD = typer.Option("--record", metavar="FILE", help="Record the far side into a WAV file.", show_default=False)
+_DURATION = typer.Option(
+    "--duration", metavar="SECONDS", min=0.0, max=86_400.0, help="Hang up so long after the answer.", show_default=False
+)
+_INFO = typer.Option(
+    "--info", metavar="TEXT", help="Send text by SIP INFO once answered. May be repeated.", show_default=False
+)
+_LADDER = typer.Option("--ladder", help="Draw the SIP messages (methods and statuses, no secrets) at the end.")
+
+
+def call(
+    url: Url,
+    user_id: UserId = None,
+    play: Annotated[list[Path] | None, _PLAY] = None,
+    record: Annotated[Path | None, _RECORD] = None,
+    duration: Annotated[float | None, _DURATION] = None,
+    info: Annotated[list[str] | None, _INFO] = None,
+    ice_server: IceServers = None,
+    ca: CaFile = None,
+    json: Json = False,
+    ladder: Annotated[bool, _LADDER] = False,
+) -> None:
+    """Place a call and show how it goes.
+
+    The call lasts until the far side hangs up, --duration is over or Ctrl-C is pressed; a second Ctrl-C leaves at once.
+    Exit status: 0 answered and ended well, 1 call or connection failed, 2 wrong usage.
+    """
+    check_writable(record)
+    plan = Plan(_clips(play or []), tuple(info or ()), record, duration)
+    client = new_client(client_options(url, user_id, ca, ice_server))
+    with JsonOutput() if json else people_output() as output, ExitStack() as stack:
+        stack.enter_context(Warnings(output))
+        drawing = stack.enter_context(Ladder(output)) if ladder else None
+        is_ok = trio.run(_run, client, plan, output)
+        if drawing is not None:
+            output.show_block(drawing.drawn())
+    sys.exit(0 if is_ok else 1)
+
+
+async def _run(client: c2c.WebRTCClient, plan: Plan, output: Output) -> bool:
+    caller = Caller(client, plan, output)
+    async with interrupts(caller.hang_up, output):
+        return await caller.run()
+
+
+def _clips(paths: list[Path]) -> tuple[tuple[str, c2c.Clip], ...]:
+    try:
+        return tuple((str(path), read_clip(path)) for path in paths)
+    except c2c.ClipError as error:
+        raise typer.BadParameter(str(error), param_hint="--play") from None
