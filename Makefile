@@ -11,7 +11,8 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport CONDA_PREFIX
 
-# One profile everywhere, so that demo, tests, benches and wheels share what is built.
+# One profile and one selection of packages (all) everywhere, so that demo, tests, lint and benches share what is built:
+# docs/decisions/0006-build.md.
 CARGO_FLAGS := --release
 RUST_SOURCES := $(shell find rust -name '*.rs' -not -path '*/target/*') $(shell find rust -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 EXTENSION := $(VENV)/.extension
@@ -51,7 +52,7 @@ interop: $(EXTENSION) ## calls with Kamailio, rtpengine and Chromium (installs t
 	tests/interop/run.sh
 
 bench: $(EXTENSION) ## every figure of the README
-	cargo bench --workspace --exclude c2c-binding
+	cargo bench
 	python benches/bench_border.py
 	python benches/bench_calls.py --calls 50
 
