@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _RIG = pytest.StashKey[Rig]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The rig proves itself first: in the long calls' minutes Kamailio's keep-alive may drop the idle browsers."""
-    items.sort(key=lambda item: item.path.name != "test_rig.py")
-
-
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "trio"

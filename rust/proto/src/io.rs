@@ -224,6 +224,81 @@ pub struct Transmit {
     pub payload: Vec<u8>,
 }
 
+/// One TCP or TLS connection of a call to a TURN server; numbered by the call, never used twice in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StreamId(pub u32);
+
+/// What a call asks of the network beside its datagrams.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NetworkRequest {
+    /// Look a host name up; answered by [`NetworkInput::Resolved`].
+    Resolve {
+        /// The name.
+        host: String,
+    },
+    /// Connect; answered by [`NetworkInput::StreamOpened`] or [`NetworkInput::StreamClosed`].
+    OpenStream {
+        /// The new connection.
+        stream: StreamId,
+        /// Name or address, without brackets; the engine looks it up and tries its addresses.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// The name that the certificate must have; plain TCP when absent.
+        tls_name: Option<String>,
+    },
+    /// Write one whole message. What does not fit into the connection's queue (64 kB) is dropped if it may be, else the
+    /// connection is closed.
+    WriteStream {
+        /// The connection.
+        stream: StreamId,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Whether it may be lost: a relayed datagram.
+        droppable: bool,
+    },
+    /// Write out what waits, then close; no more input comes from it.
+    CloseStream {
+        /// The connection.
+        stream: StreamId,
+    },
+}
+
+/// What became of a [`NetworkRequest`].
+#[derive(Clone, Debug)]
+pub enum NetworkInput<'a> {
+    /// A name's addresses in the system's order of preference, or why there are none.
+    Resolved {
+        /// The name that was looked up.
+        host: &'a str,
+        /// Its addresses.
+        addresses: Result<Vec<IpAddr>, String>,
+    },
+    /// A connection stands, TLS and all.
+    StreamOpened {
+        /// Which.
+        stream: StreamId,
+        /// Our end.
+        local: SocketAddr,
+        /// The server's end.
+        remote: SocketAddr,
+    },
+    /// Bytes came.
+    StreamBytes {
+        /// On which connection.
+        stream: StreamId,
+        /// As they were read.
+        bytes: &'a [u8],
+    },
+    /// A connection could not be opened, or has ended.
+    StreamClosed {
+        /// Which.
+        stream: StreamId,
+        /// What happened, without secrets.
+        reason: String,
+    },
+}
+
 /// The answer to [`Output::BindUdp`].
 #[derive(Clone, Debug)]
 pub enum UdpInput {

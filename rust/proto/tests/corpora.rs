@@ -18,6 +18,8 @@ const TARGETS: &[(&str, Check)] = &[
     ("rtp", survival::rtp_survives),
     ("rtcp", |bytes| survival::rtcp_survives(bytes, now())),
     ("dtls", |bytes| survival::dtls_survives(bytes, now())),
+    ("server_url", survival::server_url_survives),
+    ("ice_gatherer", |bytes| survival::gatherer_survives(bytes, now())),
 ];
 
 #[allow(clippy::disallowed_methods, reason = "a first Instant has to come from somewhere")]

@@ -43,6 +43,8 @@ pub struct Candidate {
     pub address: SocketAddr,
     /// Where it comes from.
     pub kind: CandidateKind,
+    /// For diagnosis (RFC 8839 §5.1): the base of a reflexive candidate, the mapped address of a relayed one.
+    pub related: Option<SocketAddr>,
 }
 
 impl Candidate {
@@ -54,7 +56,43 @@ impl Candidate {
             priority: (126 << 24) | (local_preference << 8) | 255,
             address,
             kind: CandidateKind::Host,
+            related: None,
         }
+    }
+
+    /// What a server sees of a local socket; `index` is the socket's place, `server` the place of the server that told.
+    pub fn server_reflexive(address: SocketAddr, base: SocketAddr, index: u16, server: u16) -> Self {
+        let local_preference = u32::from(u16::MAX - index);
+        Self {
+            foundation: format!("s{server}x{index}"),
+            priority: (100 << 24) | (local_preference << 8) | 255,
+            address,
+            kind: CandidateKind::ServerReflexive,
+            related: Some(base),
+        }
+    }
+
+    /// A TURN server's; `preference` is 2 for a server reached by UDP, 1 for TCP, 0 for TLS.
+    pub fn relayed(address: SocketAddr, related: SocketAddr, preference: u8, server: u16) -> Self {
+        let local_preference = u32::from(u16::MAX - server);
+        Self {
+            foundation: format!("r{server}"),
+            priority: (u32::from(preference) << 24) | (local_preference << 8) | 255,
+            address,
+            kind: CandidateKind::Relayed,
+            related: Some(related),
+        }
+    }
+
+    /// Hides whose address it is behind (RFC 8839 §5.1: zero address, port 9).
+    #[must_use]
+    pub fn without_related(mut self) -> Self {
+        let unspecified = match self.address.ip() {
+            IpAddr::V4(_) => IpAddr::from([0; 4]),
+            IpAddr::V6(_) => IpAddr::from([0; 16]),
+        };
+        self.related = self.related.map(|_| SocketAddr::new(unspecified, 9));
+        self
     }
 
     /// Reads the value of `a=candidate`. `None`: malformed, or one that we have no use for (TCP, RTCP's component,
@@ -76,6 +114,8 @@ impl Candidate {
             priority,
             address: SocketAddr::new(ip, port),
             kind: CandidateKind::from_token(kind)?,
+            // of no use for checks
+            related: None,
         })
     }
 }
@@ -87,6 +127,7 @@ impl fmt::Display for Candidate {
             priority,
             address,
             kind,
+            related,
         } = self;
         write!(
             f,
@@ -94,7 +135,11 @@ impl fmt::Display for Candidate {
             address.ip(),
             address.port(),
             kind.token()
-        )
+        )?;
+        match related {
+            Some(related) => write!(f, " raddr {} rport {}", related.ip(), related.port()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -148,6 +193,23 @@ mod tests {
         ] {
             assert_eq!(Candidate::parse(value), None, "{value}");
         }
+    }
+
+    #[test]
+    fn gathered_candidates_name_what_they_stand_for() {
+        let base = "10.0.0.1:5000".parse().unwrap();
+        let reflexive = Candidate::server_reflexive("203.0.113.9:6000".parse().unwrap(), base, 0, 1);
+        let text = "s1x0 1 udp 1694498815 203.0.113.9 6000 typ srflx raddr 10.0.0.1 rport 5000";
+        assert_eq!(reflexive.to_string(), text);
+        let by_udp = Candidate::relayed("192.0.2.1:50000".parse().unwrap(), base, 2, 0);
+        let by_tls = Candidate::relayed("192.0.2.1:50001".parse().unwrap(), base, 0, 1);
+        assert!(reflexive.priority > by_udp.priority && by_udp.priority > by_tls.priority);
+        let hidden = by_tls.without_related().to_string();
+        assert_eq!(
+            hidden,
+            "r1 1 udp 16776959 192.0.2.1 50001 typ relay raddr 0.0.0.0 rport 9"
+        );
+        assert_eq!(Candidate::parse(&hidden).unwrap().address.port(), 50001);
     }
 
     #[test]

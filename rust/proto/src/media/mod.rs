@@ -10,6 +10,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod g711;
 pub mod gather;
+pub mod gatherer;
 pub mod ice;
 pub mod jitter;
 pub mod level;
@@ -21,10 +22,13 @@ pub mod reports;
 pub mod resample;
 pub mod rtp;
 pub mod sender;
+pub mod server_error;
+pub mod servers;
 pub mod session;
 mod source;
 pub mod srtp;
 pub mod stats;
+mod stun;
 pub mod survival;
 #[cfg(test)]
 mod test_port;
@@ -33,3 +37,5 @@ pub mod timing_random;
 #[cfg(test)]
 mod tone;
 pub mod transport;
+mod turn;
+mod unpredictable_random;

@@ -5,14 +5,21 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use super::description::{self, LocalDescription, RemoteDescription, Setup};
 use super::dtls::{DimplEndpoint, DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, KeyingMaterial};
-use super::ice::IceCredentials;
+use super::ice::{self, IceCredentials};
 use super::reports::Reports;
 use super::rtp::RtpHeader;
 use super::srtp::{Srtp, SrtpProfile};
 use super::timing_random::TimingRandom;
 use crate::io::{ClockOrigin, RandomSource, Secret};
 
-pub use super::ice::stun_survives;
+pub use servers::{gatherer_survives, server_url_survives};
+
+mod servers;
+
+/// Reads a message as a peer's check and as a server's answer. True when each refused it, or what they took makes sense.
+pub fn stun_survives(bytes: &[u8]) -> bool {
+    ice::stun_survives(bytes) && servers::answer_survives(bytes)
+}
 
 /// Reads an SDP and answers it. True when it was refused, or our answer reads back and says the same.
 pub fn sdp_survives(bytes: &[u8]) -> bool {
