@@ -2,6 +2,7 @@
 use std::net::IpAddr;
 
 use c2c_proto::io::{self, Secret};
+use c2c_proto::media::servers::IceConfig;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -38,6 +39,7 @@ impl SipSettings {
             register_expires,
             session_expires,
             local_address: local_address.map(parse_address).transpose()?,
+            ice: IceConfig::default(),
         }))
     }
 

@@ -1,7 +1,7 @@
 //! What a driver thread drives: a sans-IO agent with one WebSocket, and any number of calls with UDP sockets and 20 ms slots.
 use std::time::Instant;
 
-use c2c_proto::io::{AudioPort, CallId, Command, Datagram, Event, Output, TransportInput, UdpInput};
+use c2c_proto::io::{AudioPort, CallId, Command, Datagram, Event, NetworkInput, Output, TransportInput, UdpInput};
 use c2c_proto::media::stats::CallStats;
 use c2c_proto::user_agent::UserAgent;
 
@@ -20,6 +20,8 @@ pub trait Agent: Send {
     fn handle_udp(&mut self, call: CallId, input: UdpInput, now: Instant);
     /// Takes a datagram that came to one of the call's sockets.
     fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant);
+    /// Takes what became of an `Output::Network`; an agent that never asks for one has nothing to take.
+    fn handle_network(&mut self, _call: CallId, _input: NetworkInput<'_>, _now: Instant) {}
     /// Runs what is due.
     fn handle_timeout(&mut self, now: Instant);
     /// Sends and plays 20 ms of a call's sound.
@@ -50,6 +52,10 @@ impl Agent for UserAgent {
 
     fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant) {
         self.handle_datagram(call, datagram, now);
+    }
+
+    fn handle_network(&mut self, call: CallId, input: NetworkInput<'_>, now: Instant) {
+        self.handle_network(call, input, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {

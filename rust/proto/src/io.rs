@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::media::clip::Clip;
+use crate::media::servers::IceConfig;
 use crate::media::stats::CallStats;
 
 /// One call of one client; chosen by the caller, never used twice in a client.
@@ -79,6 +80,8 @@ pub struct SipSettings {
     pub session_expires: u32,
     /// The only local address to offer, if the user named one.
     pub local_address: Option<IpAddr>,
+    /// STUN and TURN servers of its calls.
+    pub ice: IceConfig,
 }
 
 /// What a client may ask of its user agent. None blocks; what becomes of one comes as an [`Event`].
@@ -229,7 +232,7 @@ pub struct Transmit {
 pub struct StreamId(pub u32);
 
 /// What a call asks of the network beside its datagrams.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum NetworkRequest {
     /// Look a host name up; answered by [`NetworkInput::Resolved`].
     Resolve {
@@ -264,8 +267,25 @@ pub enum NetworkRequest {
     },
 }
 
+/// Shows a message's length only: it names the user.
+impl fmt::Debug for NetworkRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve { host } => write!(f, "Resolve {host}"),
+            Self::OpenStream {
+                stream,
+                host,
+                port,
+                tls_name,
+            } => write!(f, "OpenStream {} to {host}:{port}, TLS {tls_name:?}", stream.0),
+            Self::WriteStream { stream, bytes, .. } => write!(f, "WriteStream {} of {} bytes", stream.0, bytes.len()),
+            Self::CloseStream { stream } => write!(f, "CloseStream {}", stream.0),
+        }
+    }
+}
+
 /// What became of a [`NetworkRequest`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum NetworkInput<'a> {
     /// A name's addresses in the system's order of preference, or why there are none.
     Resolved {
@@ -299,6 +319,20 @@ pub enum NetworkInput<'a> {
     },
 }
 
+/// Shows a message's length only.
+impl fmt::Debug for NetworkInput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolved { host, addresses } => write!(f, "Resolved {host} {addresses:?}"),
+            Self::StreamOpened { stream, local, remote } => {
+                write!(f, "StreamOpened {} from {local} to {remote}", stream.0)
+            }
+            Self::StreamBytes { stream, bytes } => write!(f, "StreamBytes {}: {}", stream.0, bytes.len()),
+            Self::StreamClosed { stream, reason } => write!(f, "StreamClosed {}: {reason}", stream.0),
+        }
+    }
+}
+
 /// The answer to [`Output::BindUdp`].
 #[derive(Clone, Debug)]
 pub enum UdpInput {
@@ -326,11 +360,13 @@ pub enum Output<E> {
     },
     /// Send a datagram.
     Transmit(CallId, Transmit),
+    /// Look a name up for this call, or open, write or close one of its connections; answered by [`NetworkInput`].
+    Network(CallId, NetworkRequest),
     /// Give the call a 20 ms slot: `tick` is called until `StopTicking`.
     StartTicking(CallId),
     /// Take the slot back.
     StopTicking(CallId),
-    /// The call is over: close its UDP sockets, end its rings.
+    /// The call is over: close its sockets and connections, end its rings.
     Release(CallId),
     /// Tell the owner.
     Event(E),
@@ -345,6 +381,7 @@ impl<E: fmt::Debug> fmt::Debug for Output<E> {
             Self::CloseWebSocket(code) => write!(f, "CloseWebSocket {code}"),
             Self::BindUdp { call, addresses } => write!(f, "BindUdp {call:?} {addresses:?}"),
             Self::Transmit(call, transmit) => write!(f, "Transmit {call:?} to {}", transmit.remote),
+            Self::Network(call, request) => write!(f, "Network {call:?} {request:?}"),
             Self::StartTicking(call) => write!(f, "StartTicking {call:?}"),
             Self::StopTicking(call) => write!(f, "StopTicking {call:?}"),
             Self::Release(call) => write!(f, "Release {call:?}"),

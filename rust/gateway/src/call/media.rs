@@ -114,7 +114,11 @@ impl CallMedia {
                     let scripted = self.scripted_play.take_if(|mine| *mine == play).is_some();
                     return Some(SoundEvent::Played { scripted });
                 }
-                MediaEvent::IceConnected | MediaEvent::Closed | MediaEvent::Warning(_) => {}
+                MediaEvent::Gathered
+                | MediaEvent::ServerWarning(_)
+                | MediaEvent::IceConnected
+                | MediaEvent::Closed
+                | MediaEvent::Warning(_) => {}
             }
         }
     }

@@ -14,6 +14,7 @@ use c2c_proto::io::{
 };
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::dtls::DtlsCertificate;
+use c2c_proto::media::servers::IceConfig;
 use c2c_proto::media::stats::CallStats;
 use c2c_proto::user_agent::UserAgent;
 
@@ -147,6 +148,7 @@ impl Pair {
             register_expires: 600,
             session_expires,
             local_address: None,
+            ice: IceConfig::default(),
         })));
     }
 
@@ -363,6 +365,7 @@ impl Pair {
                 self.send(side, Delivery::Closed(None));
             }
             Output::BindUdp { call, addresses } => self.bind(side, call, addresses.len()),
+            Output::Network(..) => unreachable!("no servers are configured"),
             Output::Transmit(_, transmit) => {
                 if let Some((to, call)) = self.sockets.get(&transmit.remote).copied() {
                     self.send(to, Delivery::Datagram(call, transmit));

@@ -39,7 +39,7 @@ impl Call {
     /// Ends the call in the way that its phase asks for.
     pub(super) fn end(&mut self, end: CallEnd, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         match self.phase {
-            Phase::Binding | Phase::Over => {}
+            Phase::Gathering | Phase::Over => {}
             Phase::Inviting => self.cancel(reason, ctx),
             Phase::Answered => self.bye(reason.as_ref(), ctx),
         }

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::io::{AudioPort, CallId, Datagram, Event, Output, Stage};
+use crate::io::{AudioPort, CallId, Datagram, Event, NetworkInput, Output, Stage};
 use crate::media::clip::Clip;
 use crate::media::description::Direction;
 use crate::media::error::MediaError;
@@ -15,6 +15,7 @@ use crate::user_agent::context::Context;
 pub(super) struct CallMedia {
     call: CallId,
     session: Option<MediaSession>,
+    is_gathered: bool,
     is_ticking: bool,
     has_track: bool,
     playing: Option<u64>,
@@ -25,26 +26,44 @@ impl CallMedia {
         Self {
             call,
             session: None,
+            is_gathered: false,
             is_ticking: false,
             has_track: false,
             playing: None,
         }
     }
 
-    /// Starts a session on these sockets and gives its offer.
+    /// Starts a session on these sockets, which asks the STUN and TURN servers.
     pub(super) fn open(
         &mut self,
         sockets: &[SocketAddr],
         started: Instant,
         ctx: &mut Context<'_>,
-    ) -> Result<String, MediaError> {
+    ) -> Result<(), MediaError> {
         let certificate = Arc::clone(&ctx.core.certificate);
-        let config = MediaConfig::new(certificate, ctx.core.clock, started);
+        let config = MediaConfig {
+            ice: ctx.signaling.identity.settings().ice.clone(),
+            ..MediaConfig::new(certificate, ctx.core.clock, started)
+        };
         let mut session = MediaSession::new(config, ctx.core.random.as_mut(), ctx.now)?;
         session.set_sockets(sockets, ctx.now);
-        let offer = session.create_offer(ctx.now)?;
         self.session = Some(session);
-        Ok(offer)
+        Ok(())
+    }
+
+    /// Whether it has sockets.
+    pub(super) fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Whether the servers have answered, failed or had their time.
+    pub(super) fn is_gathered(&self) -> bool {
+        self.is_gathered
+    }
+
+    /// The offer of the INVITE, with the candidates that are there.
+    pub(super) fn create_offer(&mut self, now: Instant) -> Result<String, MediaError> {
+        self.session()?.create_offer(now)
     }
 
     /// Applies the far side's answer; the first one that can be used makes the track.
@@ -79,6 +98,12 @@ impl CallMedia {
     pub(super) fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
         if let Some(session) = &mut self.session {
             session.handle_datagram(datagram, now);
+        }
+    }
+
+    pub(super) fn handle_network(&mut self, input: NetworkInput<'_>, now: Instant) {
+        if let Some(session) = &mut self.session {
+            session.handle_network(input, now);
         }
     }
 
@@ -141,15 +166,14 @@ impl CallMedia {
         let mut failure = None;
         while let Some(event) = self.session.as_mut().and_then(MediaSession::poll_event) {
             match event {
+                MediaEvent::Gathered => self.is_gathered = true,
                 // SIP tells the end
                 MediaEvent::IceConnected | MediaEvent::Closed => {}
                 MediaEvent::Connected => self.connected(ctx),
                 MediaEvent::PlayEnded { play, completed } => self.play_ended(play, completed, ctx),
                 MediaEvent::Failed(error) => failure = failure.or(Some(error)),
-                MediaEvent::Warning(text) => ctx.emit(Event::Warning {
-                    stage: Stage::Media,
-                    text,
-                }),
+                MediaEvent::Warning(text) => ctx.emit(warning(Stage::Media, text)),
+                MediaEvent::ServerWarning(text) => ctx.emit(warning(Stage::Ice, text)),
             }
         }
         failure
@@ -179,6 +203,9 @@ impl CallMedia {
         while let Some(transmit) = self.session.as_mut().and_then(MediaSession::poll_transmit) {
             ctx.output(Output::Transmit(self.call, transmit));
         }
+        while let Some(request) = self.session.as_mut().and_then(MediaSession::poll_request) {
+            ctx.output(Output::Network(self.call, request));
+        }
     }
 
     fn connected(&mut self, ctx: &mut Context<'_>) {
@@ -193,6 +220,10 @@ impl CallMedia {
             ctx.emit(play_ended(self.call, play, completed));
         }
     }
+}
+
+fn warning(stage: Stage, text: String) -> Event {
+    Event::Warning { stage, text }
 }
 
 fn play_ended(call: CallId, play: u64, completed: bool) -> Event {

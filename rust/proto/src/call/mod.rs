@@ -21,7 +21,7 @@ use session_timer::SessionTimer;
 use state::Phase;
 
 use crate::error::SettingsError;
-use crate::io::{AudioPort, CallId, CallState, Datagram, Event, Originator, Output, Stage, UdpInput};
+use crate::io::{AudioPort, CallId, CallState, Datagram, Event, NetworkInput, Originator, Output, Stage, UdpInput};
 use crate::media::clip::Clip;
 use crate::media::stats::SetupTimes;
 use crate::sip::Dialog;
@@ -44,7 +44,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Makes a call and asks for its sockets; the INVITE leaves when they are bound.
+    /// Makes a call and asks for its sockets; the INVITE leaves when they are bound and the STUN and TURN servers asked.
     pub(crate) fn start(
         id: CallId,
         target: &str,
@@ -54,7 +54,7 @@ impl Call {
     ) -> Result<Self, SettingsError> {
         let call = Self {
             state: state::initial(id, ctx),
-            phase: Phase::Binding,
+            phase: Phase::Gathering,
             started: ctx.now,
             setup: SetupTimes::default(),
             invite: Invite::new(target, headers, ctx)?,
@@ -72,13 +72,13 @@ impl Call {
         Ok(call)
     }
 
-    /// Takes the sockets: makes the offer and sends it.
+    /// Takes the sockets: gathers candidates, and sends the offer with them.
     pub(crate) fn handle_udp(&mut self, input: UdpInput, ctx: &mut Context<'_>) {
-        if self.phase != Phase::Binding {
+        if self.phase != Phase::Gathering || self.media.is_open() {
             return;
         }
         match input {
-            UdpInput::Bound(sockets) => self.offer(&sockets, ctx),
+            UdpInput::Bound(sockets) => self.gather(&sockets, ctx),
             UdpInput::Failed(text) => self.fail_media(Stage::Ice, format!("no UDP socket could be bound: {text}"), ctx),
         }
     }
@@ -86,6 +86,12 @@ impl Call {
     /// Takes a datagram from one of its sockets.
     pub(crate) fn handle_datagram(&mut self, datagram: Datagram<'_>, ctx: &mut Context<'_>) {
         self.media.handle_datagram(datagram, ctx.now);
+        self.pump(ctx);
+    }
+
+    /// Takes what became of a request of its media to the network.
+    pub(crate) fn handle_network(&mut self, input: NetworkInput<'_>, ctx: &mut Context<'_>) {
+        self.media.handle_network(input, ctx.now);
         self.pump(ctx);
     }
 
@@ -128,11 +134,10 @@ impl Call {
         self.state.call
     }
 
-    fn offer(&mut self, sockets: &[SocketAddr], ctx: &mut Context<'_>) {
+    fn gather(&mut self, sockets: &[SocketAddr], ctx: &mut Context<'_>) {
         match self.media.open(sockets, self.started, ctx) {
-            Ok(offer) => {
+            Ok(()) => {
                 self.media.set_muted(self.state.muted);
-                self.send_invite(offer, ctx);
                 self.pump(ctx);
             }
             Err(error) => self.fail_media(error.stage(), error.to_string(), ctx),
@@ -143,6 +148,15 @@ impl Call {
     fn pump(&mut self, ctx: &mut Context<'_>) {
         if let Some(error) = self.media.pump(ctx) {
             self.end_by_media(&error, ctx);
+        } else if self.phase == Phase::Gathering && self.media.is_gathered() {
+            self.offer(ctx);
+        }
+    }
+
+    fn offer(&mut self, ctx: &mut Context<'_>) {
+        match self.media.create_offer(ctx.now) {
+            Ok(offer) => self.send_invite(offer, ctx),
+            Err(error) => self.fail_media(error.stage(), error.to_string(), ctx),
         }
     }
 

@@ -6,11 +6,11 @@ use crate::io::{CallEnd, CallId, CallState, CallStatus, Event};
 use crate::media::stats::CallStats;
 use crate::user_agent::context::Context;
 
-/// What a call is doing. Only forward: from binding to over, skipping nothing but the answer.
+/// What a call is doing. Only forward: from gathering to over, skipping nothing but the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
-    /// UDP sockets are being bound.
-    Binding,
+    /// UDP sockets are being bound, then STUN and TURN servers asked.
+    Gathering,
     /// INVITE is out.
     Inviting,
     /// 2xx came and was acknowledged.

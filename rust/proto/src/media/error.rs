@@ -23,6 +23,11 @@ pub enum MediaError {
     /// No candidate pair worked, or the far side stopped answering consent checks (RFC 7675).
     #[error("ICE failed: {0}; check that UDP between this machine and the media server is not blocked")]
     IceFailed(String),
+    /// Only relayed candidates may be used, and no TURN server gave one.
+    #[error(
+        "ICE failed: iceTransportPolicy is \"relay\" and no TURN server gave an address ({0}); check the servers, or allow \"all\""
+    )]
+    NoRelay(String),
     /// The DTLS handshake failed.
     #[error("DTLS failed: {0}")]
     DtlsFailed(String),
@@ -51,7 +56,7 @@ impl MediaError {
     /// The stage it belongs to.
     pub fn stage(&self) -> Stage {
         match self {
-            Self::IceFailed(_) => Stage::Ice,
+            Self::IceFailed(_) | Self::NoRelay(_) => Stage::Ice,
             Self::DtlsFailed(_)
             | Self::FingerprintMismatch
             | Self::RsaCertificate(_)

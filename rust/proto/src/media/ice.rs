@@ -21,7 +21,7 @@ pub use self::pairs::Route;
 use self::requests::{Request, Requests};
 pub use self::stun::stun_survives;
 use self::stun::{Binding, Check, Class, outgoing_request};
-use super::candidate::Candidate;
+use super::candidate::{Candidate, CandidateKind};
 use super::error::MediaError;
 use crate::io::{Datagram, RandomSource, Transmit};
 
@@ -103,6 +103,14 @@ impl Ice {
             if self.agent.add_local(&candidate) {
                 self.candidates.push(candidate);
             }
+        }
+    }
+
+    /// Takes a candidate that a server gave. Checks from a reflexive one would be its base's over again (RFC 8445
+    /// §6.1.2.4), so it is only told to the peer.
+    pub(super) fn add_candidate(&mut self, candidate: Candidate) {
+        if candidate.kind != CandidateKind::Relayed || self.agent.add_local(&candidate) {
+            self.candidates.push(candidate);
         }
     }
 

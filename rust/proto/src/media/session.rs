@@ -6,23 +6,27 @@ use std::time::{Duration, Instant};
 
 use self::identity::Identity;
 use self::negotiation::{Agreement, LocalTransport, Negotiation};
+use self::paths::Paths;
 use super::clip::Clip;
 use super::codec::Codec;
 use super::description::{self, Direction, RemoteDescription, TelephoneEvent};
 use super::dtls::{DtlsCertificate, DtlsRole, DtlsVersions};
 use super::error::MediaError;
+use super::gatherer::GatherEvent;
 use super::ice::IceCredentials;
 use super::receiver::{AudioReceiver, IncomingRtp};
 use super::reports::{Reports, RtcpNews};
 use super::rtp::{FIXED_HEADER, RtpHeader};
 use super::sender::AudioSender;
+use super::servers::IceConfig;
 use super::stats::{CallStats, SetupTimes};
 use super::timing_random::TimingRandom;
 use super::transport::{Incoming, MediaTransport, TransportEvent};
-use crate::io::{AudioPort, ClockOrigin, Datagram, RandomSource, Transmit};
+use crate::io::{AudioPort, ClockOrigin, Datagram, NetworkInput, NetworkRequest, RandomSource, Transmit};
 
 mod identity;
 mod negotiation;
+mod paths;
 
 /// A tick later than this is counted.
 const LATE: Duration = Duration::from_millis(5);
@@ -42,6 +46,8 @@ pub struct MediaConfig {
     pub answer_role: DtlsRole,
     /// DTLS versions to negotiate.
     pub dtls_versions: DtlsVersions,
+    /// STUN and TURN servers to ask, and which candidates to use.
+    pub ice: IceConfig,
 }
 
 impl MediaConfig {
@@ -54,6 +60,7 @@ impl MediaConfig {
             codecs: Codec::ALL.to_vec(),
             answer_role: DtlsRole::Client,
             dtls_versions: DtlsVersions::Auto,
+            ice: IceConfig::default(),
         }
     }
 }
@@ -61,6 +68,9 @@ impl MediaConfig {
 /// What a call's media tells its owner.
 #[derive(Clone, PartialEq, Debug)]
 pub enum MediaEvent {
+    /// The servers have answered, failed or had their time: `create_offer` and `handle_offer` may be called. Without
+    /// servers that is at once.
+    Gathered,
     /// First validated ICE pair.
     IceConnected,
     /// DTLS up, fingerprint checked, keys in: sound flows.
@@ -79,6 +89,8 @@ pub enum MediaEvent {
     Failed(MediaError),
     /// Something the user should know that ends nothing.
     Warning(String),
+    /// A STUN or TURN server is of no use, and why.
+    ServerWarning(String),
 }
 
 /// Media of one call: SDP, ICE, DTLS-SRTP, RTP and RTCP, sender and receiver.
@@ -87,6 +99,7 @@ pub struct MediaSession {
     started: Instant,
     negotiation: Negotiation,
     transport: MediaTransport,
+    paths: Paths,
     sender: AudioSender,
     receiver: AudioReceiver,
     reports: Reports,
@@ -122,12 +135,14 @@ impl MediaSession {
         )?;
         let reports = Reports::new(identity.ssrc, identity.cname.clone(), config.clock, &mut timing, now);
         let certificate = Arc::clone(&config.certificate);
+        let paths = Paths::new(&config.ice, random);
         let transport = MediaTransport::new(config.certificate, config.dtls_versions, credentials, spread, now)?;
         Ok(Self {
             certificate,
             started: config.started,
             negotiation: Negotiation::new(identity, config.codecs, config.answer_role),
             transport,
+            paths,
             sender,
             receiver: AudioReceiver::new(&[]),
             reports,
@@ -142,9 +157,14 @@ impl MediaSession {
         })
     }
 
-    /// Takes the bound UDP sockets as host candidates, most wanted first.
-    pub fn set_sockets(&mut self, sockets: &[SocketAddr], _now: Instant) {
-        self.transport.set_sockets(sockets);
+    /// Takes the bound UDP sockets, most wanted first: as host candidates, unless the policy is to relay, and to ask the
+    /// servers from. [`MediaEvent::Gathered`] follows.
+    pub fn set_sockets(&mut self, sockets: &[SocketAddr], now: Instant) {
+        if !self.paths.is_relay_only() {
+            self.transport.set_sockets(sockets);
+        }
+        self.paths.set_sockets(sockets, now);
+        self.follow(now);
     }
 
     /// The SDP to send in an INVITE; we are controlling, `a=setup:actpass`. Asked again it is the same.
@@ -202,18 +222,30 @@ impl MediaSession {
 
     /// Takes a datagram from one of the sockets.
     pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
-        match self.transport.handle_datagram(datagram, now) {
-            Some(Incoming::Rtp(header, packet)) => self.handle_rtp(&header, &packet, now),
-            Some(Incoming::Rtcp(packet)) => self.handle_rtcp(&packet, now),
-            None => {}
+        if let Some(datagram) = self.paths.receive(datagram, now) {
+            self.handle_peer(datagram, now);
         }
-        self.follow_transport(now);
+        self.follow(now);
+    }
+
+    /// Takes what became of a request of [`Self::poll_request`].
+    pub fn handle_network(&mut self, input: NetworkInput<'_>, now: Instant) {
+        self.paths.handle_network(input, now);
+        while let Some(relayed) = self.paths.poll_relayed() {
+            let datagram = Datagram {
+                local: relayed.relay,
+                remote: relayed.peer,
+                payload: &relayed.payload,
+            };
+            self.handle_peer(datagram, now);
+        }
+        self.follow(now);
     }
 
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transport.handle_timeout(now);
-        self.follow_transport(now);
+        self.paths.handle_timeout(now);
         if self.transport.is_connected() && now >= self.reports.poll_timeout() {
             let due = self
                 .reports
@@ -222,17 +254,24 @@ impl MediaSession {
                 self.transport.send_rtcp(&packet);
             }
         }
+        self.follow(now);
     }
 
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let report = self.transport.is_connected().then(|| self.reports.poll_timeout());
-        [self.transport.poll_timeout(), report].into_iter().flatten().min()
+        let times = [self.transport.poll_timeout(), self.paths.poll_timeout(), report];
+        times.into_iter().flatten().min()
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transport.poll_transmit()
+        self.paths.poll_transmit()
+    }
+
+    /// The next thing to ask of the network.
+    pub fn poll_request(&mut self) -> Option<NetworkRequest> {
+        self.paths.poll_request()
     }
 
     /// The next event.
@@ -247,6 +286,7 @@ impl MediaSession {
         if self.transport.is_connected() {
             self.send_frame(audio, now);
             self.follow_play();
+            self.route(now);
         }
         self.receiver.tick(audio, now);
     }
@@ -301,25 +341,31 @@ impl MediaSession {
             .srtp_profile()
             .map(|profile| profile.name().to_owned())
             .unwrap_or_default();
-        stats.packets_rejected += self.transport.rejected() + self.senseless;
+        stats.packets_rejected += self.transport.rejected() + self.paths.rejected() + self.senseless;
         let by_ice = self.transport.round_trip().map(|round_trip| round_trip.as_secs_f64());
         stats.round_trip = self.reports.round_trip().or(by_ice);
         stats.remote_loss = self.reports.remote_loss();
         stats
     }
 
-    /// Says goodbye: RTCP BYE and DTLS `close_notify` are left to `poll_transmit`.
+    /// Says goodbye: RTCP BYE, DTLS `close_notify` and the release of relays are left to `poll_transmit` and
+    /// `poll_request`.
     pub fn close(&mut self, now: Instant) {
         if self.transport.is_connected() {
             let goodbye = self.reports.goodbye(&self.sender, &mut self.receiver, now);
             self.transport.send_rtcp(&goodbye);
         }
         self.transport.close(now);
+        self.route(now);
+        self.paths.close(now);
         self.end();
     }
 
     fn local_transport(&self) -> Result<LocalTransport, MediaError> {
         let candidates = self.transport.candidates().to_vec();
+        if candidates.is_empty() && self.paths.is_relay_only() {
+            return Err(MediaError::NoRelay(self.paths.failures()));
+        }
         if candidates.is_empty() && !self.negotiation.has_local() {
             return Err(MediaError::WrongState("a description was asked for before set_sockets"));
         }
@@ -332,8 +378,10 @@ impl MediaSession {
 
     fn establish(&mut self, remote: RemoteDescription, agreed: Agreement, now: Instant) -> Result<(), MediaError> {
         self.follow_agreement(agreed)?;
+        let peers = remote.transport.candidates.iter();
+        self.paths.permit(peers.map(|candidate| candidate.address.ip()), now);
         self.transport.start(remote.transport, agreed.roles, now)?;
-        self.follow_transport(now);
+        self.follow(now);
         Ok(())
     }
 
@@ -342,6 +390,41 @@ impl MediaSession {
         self.sender.set_codec(codec, payload_type)?;
         self.receiver.set_payload_types(&self.negotiation.receivable());
         Ok(())
+    }
+
+    /// Takes a datagram of the peer's, relayed or not.
+    fn handle_peer(&mut self, datagram: Datagram<'_>, now: Instant) {
+        match self.transport.handle_datagram(datagram, now) {
+            Some(Incoming::Rtp(header, packet)) => self.handle_rtp(&header, &packet, now),
+            Some(Incoming::Rtcp(packet)) => self.handle_rtcp(&packet, now),
+            None => {}
+        }
+    }
+
+    /// Brings all parts up to date after an input.
+    fn follow(&mut self, now: Instant) {
+        self.follow_paths();
+        self.follow_transport(now);
+        self.route(now);
+    }
+
+    /// Puts what the transport sends on its way.
+    fn route(&mut self, now: Instant) {
+        while let Some(transmit) = self.transport.poll_transmit() {
+            self.paths.send(transmit, now);
+        }
+    }
+
+    fn follow_paths(&mut self) {
+        while let Some(event) = self.paths.poll_event() {
+            match event {
+                GatherEvent::Candidate(candidate) => self.transport.add_candidate(candidate),
+                GatherEvent::Complete => self.events.push_back(MediaEvent::Gathered),
+                GatherEvent::Warning(text) => self.events.push_back(MediaEvent::ServerWarning(text)),
+                // checks and consent find out for themselves
+                GatherEvent::RelayLost(_) | GatherEvent::Closed => {}
+            }
+        }
     }
 
     fn handle_rtp(&mut self, header: &RtpHeader, packet: &[u8], now: Instant) {
@@ -410,6 +493,7 @@ impl MediaSession {
             match event {
                 TransportEvent::IceConnected => {
                     self.setup.ice_connected.get_or_insert(since);
+                    self.paths.settle();
                     self.events.push_back(MediaEvent::IceConnected);
                 }
                 TransportEvent::Connected(_) => {

@@ -83,7 +83,9 @@ pub fn dtls_survives(bytes: &[u8], now: Instant) -> bool {
                     return false;
                 };
                 let _ = endpoint.handle_datagram(bytes, now);
-                std::iter::from_fn(|| endpoint.poll_event()).all(|event| matches!(event, DtlsEvent::Certificate(_)))
+                // a close_notify in the clear is told, and ends nothing
+                std::iter::from_fn(|| endpoint.poll_event())
+                    .all(|event| matches!(event, DtlsEvent::Certificate(_) | DtlsEvent::Closed))
             })
     })
 }

@@ -70,6 +70,11 @@ impl MediaTransport {
         self.ice.set_sockets(sockets);
     }
 
+    /// Takes a candidate that a server gave; a relayed one takes part in the checks, also when they have begun.
+    pub fn add_candidate(&mut self, candidate: Candidate) {
+        self.ice.add_candidate(candidate);
+    }
+
     /// Our candidates, most wanted first.
     pub fn candidates(&self) -> &[Candidate] {
         self.ice.candidates()

@@ -171,6 +171,7 @@ mod tests {
             register_expires: 600,
             session_expires: 90,
             local_address: None,
+            ice: crate::media::servers::IceConfig::default(),
         })
     }
 

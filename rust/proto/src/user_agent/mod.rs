@@ -17,7 +17,8 @@ use context::{Context, Core, Signaling};
 
 use crate::call::Call;
 use crate::io::{
-    AudioPort, CallId, ClockOrigin, Command, Datagram, Event, Output, RandomSource, TransportInput, UdpInput,
+    AudioPort, CallId, ClockOrigin, Command, Datagram, Event, NetworkInput, Output, RandomSource, TransportInput,
+    UdpInput,
 };
 use crate::media::dtls::DtlsCertificate;
 use crate::media::stats::CallStats;
@@ -104,6 +105,12 @@ impl UserAgent {
     /// Takes a datagram that came to one of the call's sockets.
     pub fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant) {
         self.with_call(call, now, |call, ctx| call.handle_datagram(datagram, ctx));
+    }
+
+    /// Takes what became of an `Output::Network`.
+    pub fn handle_network(&mut self, call: CallId, input: NetworkInput<'_>, now: Instant) {
+        self.with_call(call, now, |call, ctx| call.handle_network(input, ctx));
+        self.settle(now);
     }
 
     /// Runs what is due.

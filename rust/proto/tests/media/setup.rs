@@ -36,7 +36,8 @@ fn tells_ice_before_the_rest() {
     call.connect();
     for peer in [&call.caller, &call.callee] {
         let events: Vec<&MediaEvent> = peer.events.iter().map(|(_, event)| event).collect();
-        assert_eq!(events, [&MediaEvent::IceConnected, &MediaEvent::Connected]);
+        let expected = [&MediaEvent::Gathered, &MediaEvent::IceConnected, &MediaEvent::Connected];
+        assert_eq!(events, expected);
         let setup = peer.session.stats(call.now).setup;
         assert!(setup.ice_connected.unwrap() < setup.dtls_connected.unwrap());
     }

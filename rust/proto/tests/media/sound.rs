@@ -45,7 +45,8 @@ fn a_clip_waits_for_the_connection_and_its_end_is_told() {
     assert!(call.caller.session.play(7, Arc::clone(&clip)));
     assert!(!call.caller.session.play(8, clip));
     call.run_for(Duration::from_secs(2));
-    assert!(call.caller.events.is_empty(), "nothing is played to nobody");
+    let told: Vec<&MediaEvent> = call.caller.events.iter().map(|(_, event)| event).collect();
+    assert_eq!(told, [&MediaEvent::Gathered], "nothing is played to nobody");
     call.connect();
     call.run_for(Duration::from_secs(2));
     assert!(call.caller.has(&MediaEvent::PlayEnded {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use c2c_proto::io::{
-    CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, Originator, Output, Secret, SipSettings,
-    TransportFailure, TransportInput, TransportStep, UdpInput,
+    CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, NetworkRequest, Originator, Output, Secret,
+    SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::dtls::DtlsCertificate;
+use c2c_proto::media::servers::IceConfig;
 use c2c_proto::media::stats::CallStats;
 use c2c_proto::user_agent::UserAgent;
 
@@ -45,6 +46,8 @@ pub(crate) struct Rig {
     /// No sound is made and played: long calls are over sooner.
     pub(crate) is_deaf: bool,
     pub(crate) bind_requests: Vec<Vec<IpAddr>>,
+    /// What calls ask of the network, for the scenario to answer.
+    pub(crate) requests: VecDeque<(CallId, NetworkRequest)>,
     /// Whose socket has a port.
     ports: BTreeMap<u16, CallId>,
     next_tick: Instant,
@@ -81,6 +84,7 @@ impl Rig {
             binds: true,
             is_deaf: false,
             bind_requests: Vec::new(),
+            requests: VecDeque::new(),
             ports: BTreeMap::new(),
             next_tick: now,
             next_port: 40_000,
@@ -99,6 +103,7 @@ impl Rig {
             register_expires: 600,
             session_expires: 90,
             local_address: None,
+            ice: IceConfig::default(),
         }
     }
 
@@ -391,6 +396,7 @@ impl Rig {
                 self.network
                     .send(transmit.local, transmit.remote, transmit.payload, self.now);
             }
+            Output::Network(call, request) => self.requests.push_back((call, request)),
             Output::StartTicking(call) => {
                 assert!(self.ticking.insert(call), "StartTicking twice");
                 self.trail.push("StartTicking".into());

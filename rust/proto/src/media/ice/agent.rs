@@ -21,6 +21,8 @@ use crate::media::error::MediaError;
 
 /// The agent nominates on a tick or an inbound check only, so its period is part of the set-up time.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// How long direct pairs are given before a relayed one may be nominated.
+const RELAY_WAIT: Duration = Duration::from_millis(200);
 /// A pair must outlive all ticks of the checking phase, not fail after the default of 8.
 const MAX_BINDING_REQUESTS: u16 = 500;
 
@@ -41,6 +43,7 @@ impl CheckAgent {
             check_interval: CHECK_INTERVAL,
             max_binding_requests: Some(MAX_BINDING_REQUESTS),
             prflx_acceptance_min_wait: Some(Duration::ZERO),
+            relay_acceptance_min_wait: Some(RELAY_WAIT),
             // failure, keep-alive and consent are ours
             disconnected_timeout: Some(Duration::ZERO),
             failed_timeout: Some(Duration::ZERO),
