@@ -8,6 +8,7 @@ import typer
 
 from c2c import VERSION
 from c2c.cli._call_command import call
+from c2c.cli._doctor_command import doctor
 
 app = typer.Typer(
     name="c2c",
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(call)
+app.command()(doctor)
 
 
 def _print_version(wanted: bool) -> None:

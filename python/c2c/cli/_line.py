@@ -33,6 +33,8 @@ class Line:
 
     def text(self) -> str:
         """Returns it as people want to read it; what the far side sent cannot command the terminal."""
+        if self.event == "check":
+            return self.words()
         return f"{self.time:8.3f}  {self.event:<14} {self.words()}".rstrip()
 
     def words(self) -> str:
@@ -101,6 +103,12 @@ def _end(fields: Mapping[str, Any]) -> str:
     return f"{end['cause']}{detail} by {end['originator']}{hint}"
 
 
+def _check(fields: Mapping[str, Any]) -> str:
+    took = f"{fields['seconds'] * 1000:6.0f} ms" if fields["seconds"] is not None else " " * 9
+    hint = f" (hint: {fields['hint']})" if fields["hint"] else ""
+    return f"{fields['stage']:<9} {fields['status']:<8}{took}  {fields['detail']}{hint}"
+
+
 def _stats(fields: Mapping[str, Any]) -> str:
     return (
         f"{fields['codec']}, level in {fields['level_in']:.0f} out {fields['level_out']:.0f} dBFS, "
@@ -109,6 +117,8 @@ def _stats(fields: Mapping[str, Any]) -> str:
 
 
 def _summary(fields: Mapping[str, Any]) -> str:
+    if "stats" not in fields:
+        return "nothing failed" if fields["ok"] else "something failed"
     if (stats := fields["stats"]) is None:
         return "no call"
     recording = f", recorded in {fields['recording']}" if fields["recording"] else ""
@@ -123,6 +133,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "error": _error,
     "ended": _end,
     "failed": _end,
+    "check": _check,
     "stats": _stats,
     "summary": _summary,
     "ringing": lambda _: "",
