@@ -25,7 +25,9 @@ from support.gateway import RATE, served
 from support.sound import level_at
 
 if TYPE_CHECKING:
-    from c2c.gateway import Codec
+    from collections.abc import Callable
+
+    from c2c.gateway import Codec, GatewayCall
 
 
 @pytest.mark.parametrize("codec", ["opus", "PCMU", "PCMA"])
@@ -153,7 +155,7 @@ async def test_the_far_side_holds_and_resumes() -> None:
         call, far_side = await caller.answered()
         for number, (change, held) in enumerate([(far_side.hold, True), (far_side.resume, False)], 1):
             change()
-            await far_side.wait_until(lambda far_side, number=number: len(far_side.responses) == number)
+            await far_side.wait_until(has_responses(number))
             assert far_side.responses[-1] == ("INVITE", 200)
             with trio.fail_after(10):
                 while call.session.remote_hold is not held:  # noqa: ASYNC110 (no event tells of hold)
@@ -180,3 +182,7 @@ def _samples(hz: float, seconds: float) -> bytes:
 
     step = 2 * math.pi * hz / RATE
     return array("h", (round(4634 * math.sin(step * n)) for n in range(int(seconds * RATE)))).tobytes()
+
+
+def has_responses(number: int) -> Callable[[GatewayCall], bool]:
+    return lambda far_side: len(far_side.responses) == number
