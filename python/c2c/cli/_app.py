@@ -9,6 +9,7 @@ import typer
 from c2c import VERSION
 from c2c.cli._call_command import call
 from c2c.cli._doctor_command import doctor
+from c2c.cli._gateway_command import gateway
 
 app = typer.Typer(
     name="c2c",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(call)
 app.command()(doctor)
+app.command()(gateway)
 
 
 def _print_version(wanted: bool) -> None:

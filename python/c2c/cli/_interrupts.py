@@ -21,10 +21,14 @@ STATUS = 1  # of a process that was told twice to leave
 async def interrupts(on_first: Callable[[], None], output: Output) -> AsyncIterator[None]:
     """While the block runs, the first SIGINT or SIGTERM calls `on_first`, the second one ends the process."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch, signals, on_first, output)
-            yield
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch, signals, on_first, output)
+                yield
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            # the block's own error, bare as it was raised
+            raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
 
 
 async def _watch(signals: AsyncIterator[int], on_first: Callable[[], None], output: Output) -> None:

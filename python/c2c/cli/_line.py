@@ -109,6 +109,11 @@ def _check(fields: Mapping[str, Any]) -> str:
     return f"{fields['stage']:<9} {fields['status']:<8}{took}  {fields['detail']}{hint}"
 
 
+def _listening(fields: Mapping[str, Any]) -> str:
+    trust = f", CA in {fields['ca_file']}" if fields["ca_file"] else ""
+    return f"endpoint {fields['endpoint_url']}{trust}, WebSocket {fields['websocket_uri']}; Ctrl-C ends"
+
+
 def _stats(fields: Mapping[str, Any]) -> str:
     return (
         f"{fields['codec']}, level in {fields['level_in']:.0f} out {fields['level_out']:.0f} dBFS, "
@@ -134,10 +139,11 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ended": _end,
     "failed": _end,
     "check": _check,
+    "listening": _listening,
     "stats": _stats,
     "summary": _summary,
     "ringing": lambda _: "",
-    "answered": lambda _: "",
+    "answered": lambda fields: _listed({name: fields[name] for name in fields if name == "call"}),
     "warning": lambda fields: fields.get("text") or fields.get("message") or "",
     "infoReceived": lambda fields: f"{fields['info']['content_type']} {fields['info']['body']}",
     "infoSent": lambda fields: f"{fields['text']} {fields['data'] or ''}",

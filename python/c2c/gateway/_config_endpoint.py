@@ -44,6 +44,9 @@ class _Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_PREFLIGHT = _Reply(204, headers=(("Access-Control-Allow-Methods", "GET"), ("Access-Control-Allow-Headers", "*")))
+
+
 class ConfigEndpoint:
     """Serves one configuration document under `/<URL token>`."""
 
@@ -73,7 +76,7 @@ class ConfigEndpoint:
             return False
         while not isinstance(await _next_event(stream, connection), h11.EndOfMessage):
             pass
-        reply = await self._reply(event)
+        reply = _PREFLIGHT if event.method == b"OPTIONS" else await self._reply(event)
         self.requests.append(_recorded(event, reply.status))
         for piece in _events_of(reply, connection):
             await stream.send_all(piece)
@@ -111,7 +114,10 @@ async def _next_event(stream: trio.abc.Stream, connection: h11.Connection) -> h1
 
 
 def _events_of(reply: _Reply, connection: h11.Connection) -> list[bytes]:
-    headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
+    # any page may ask, as with the real endpoint: the SDK runs in pages of other origins
+    headers = [*reply.headers, ("Access-Control-Allow-Origin", "*")]
+    if reply.status != HTTPStatus.NO_CONTENT:
+        headers.append(("Content-Length", str(len(reply.body))))
     head = h11.Response(status_code=reply.status, headers=headers, reason=_phrase(reply.status).encode())
     pieces = [connection.send(event) for event in (head, h11.Data(data=reply.body), h11.EndOfMessage())]
     return [piece for piece in pieces if piece]
