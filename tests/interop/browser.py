@@ -44,9 +44,10 @@ class BrowserAgent:
     waiting ones through `trio.to_thread.run_sync`.
     """
 
-    def __init__(self, browser: Chromium, page_url: str, user: str) -> None:
+    def __init__(self, browser: Chromium, page_url: str, user: str, realm: str = REALM) -> None:
         self.user = user
-        self.uri = f"sip:{user}@{REALM}"
+        self.realm = realm
+        self.uri = f"sip:{user}@{realm}"
         self._tab: Tab = browser.open(page_url)
         wait_until(lambda: self._evaluate("typeof window.agent") == "object", "the page to be loaded")
 
@@ -96,7 +97,7 @@ class BrowserAgent:
 
     def call(self, target: str) -> None:
         """Calls sip:<target>@<realm>."""
-        self._command("call", f"sip:{target}@{REALM}")
+        self._command("call", f"sip:{target}@{self.realm}")
 
     def answer(self) -> None:
         """Answers a call that rings."""
@@ -187,6 +188,11 @@ class BrowserAgent:
         """The requests of that method that the page sent, as text."""
         texts = [message["text"] for message in self.messages() if message["sent"]]
         return [text for text in texts if text.startswith(f"{method} ")]
+
+    def fetch_json(self, url: str) -> dict[str, Any]:
+        """Gets a JSON document as the page's own script would, from another origin for example."""
+        document: dict[str, Any] = self._evaluate(f"fetch({json.dumps(url)}).then((answer) => answer.json())")
+        return document
 
     def log(self) -> str:
         """The SIP messages, for a failure's report."""

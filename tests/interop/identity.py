@@ -57,7 +57,7 @@ def make_identity(directory: Path) -> Identity:
         ca_file=directory / "ca.pem",
         certificate_file=directory / "certificate.pem",
         key_file=directory / "key.pem",
-        key_hash=_key_hash(certificate.cert_chain_pems[0].bytes()),
+        key_hash=key_hash(certificate.cert_chain_pems[0].bytes()),
         password=f"secret-{secrets.token_hex(12)}",
     )
     authority.cert_pem.write_to_path(identity.ca_file)
@@ -67,7 +67,8 @@ def make_identity(directory: Path) -> Identity:
     return identity
 
 
-def _key_hash(certificate_pem: bytes) -> str:
+def key_hash(certificate_pem: bytes) -> str:
+    """Returns the hash of a certificate's key, as Chromium wants it."""
     key = load_pem_x509_certificate(certificate_pem).public_key()
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(der).digest()).decode("ascii")
