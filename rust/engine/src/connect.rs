@@ -108,12 +108,13 @@ impl Attempt {
     fn run(self, found: io::Result<Vec<SocketAddr>>) -> Result<Box<OpenWebSocket>, TransportFailure> {
         let addresses = self.check_addresses(found)?;
         self.progress.enter(TransportStep::Connect);
-        let tcp = self.connect(&addresses)?;
+        let tcp = connect_first(&addresses, self.deadline, ADDRESS_LIMIT)?;
         let lost = |error: io::Error| failure(TransportStep::Connect, error.to_string());
         let (local, remote) = (tcp.local_addr().map_err(lost)?, tcp.peer_addr().map_err(lost)?);
         let wire = Wire::until(tcp, self.deadline).map_err(lost)?;
         let stream = if self.target.tls {
-            self.handshake(wire)?
+            self.progress.enter(TransportStep::Tls);
+            handshake(wire, &self.trust, &self.target.host)?
         } else {
             Stream::Plain(wire)
         };
@@ -139,48 +140,6 @@ impl Attempt {
             ));
         }
         Ok(addresses)
-    }
-
-    /// TCP to the first address that takes it.
-    fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, TransportFailure> {
-        let mut causes = Vec::new();
-        for address in addresses {
-            let left = self
-                .deadline
-                .saturating_duration_since(Instant::now())
-                .min(ADDRESS_LIMIT);
-            if left.is_zero() {
-                break;
-            }
-            match TcpStream::connect_timeout(address, left) {
-                Ok(tcp) => return Ok(tcp),
-                Err(error) => causes.push(format!("{address}: {error}{}", crate::error::remedy(&error))),
-            }
-        }
-        Err(failure(TransportStep::Connect, causes.join("; ")))
-    }
-
-    fn handshake(&self, mut wire: Wire) -> Result<Stream, TransportFailure> {
-        self.progress.enter(TransportStep::Tls);
-        let config = self
-            .trust
-            .config()
-            .map_err(|why| final_failure(TransportStep::Tls, why))?;
-        let host = self
-            .target
-            .host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let name = ServerName::try_from(host);
-        let name =
-            name.map_err(|_| final_failure(TransportStep::Tls, "the host is no name a certificate can have".into()))?;
-        let mut connection = ClientConnection::new(config, name)
-            .map_err(|error| final_failure(TransportStep::Tls, error.to_string()))?;
-        connection
-            .complete_io(&mut wire)
-            .map_err(|error| io_failure(TransportStep::Tls, &error))?;
-        Ok(Stream::Client(Box::new(StreamOwned::new(connection, wire))))
     }
 
     fn upgrade(&self, stream: Stream) -> Result<WebSocket, TransportFailure> {
@@ -214,6 +173,50 @@ impl Attempt {
             .header("Sec-WebSocket-Protocol", "sip")
             .body(())
     }
+}
+
+/// TCP to the first address that takes it; each has `each` at most.
+pub(crate) fn connect_first(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    each: Duration,
+) -> Result<TcpStream, TransportFailure> {
+    let mut causes = Vec::new();
+    if addresses.is_empty() {
+        causes.push("the name has no address".to_owned());
+    }
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now()).min(each);
+        if left.is_zero() {
+            causes.push("no answer in time".to_owned());
+            break;
+        }
+        match TcpStream::connect_timeout(address, left) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => causes.push(format!("{address}: {error}{}", crate::error::remedy(&error))),
+        }
+    }
+    Err(connection_failure(causes.join("; ")))
+}
+
+/// TLS with a server that must prove to be `host`.
+pub(crate) fn handshake(mut wire: Wire, trust: &TlsTrust, host: &str) -> Result<Stream, TransportFailure> {
+    let config = trust.config().map_err(|why| final_failure(TransportStep::Tls, why))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(host);
+    let name =
+        name.map_err(|_| final_failure(TransportStep::Tls, "the host is no name a certificate can have".into()))?;
+    let mut connection =
+        ClientConnection::new(config, name).map_err(|error| final_failure(TransportStep::Tls, error.to_string()))?;
+    connection
+        .complete_io(&mut wire)
+        .map_err(|error| io_failure(TransportStep::Tls, &error))?;
+    Ok(Stream::Client(Box::new(StreamOwned::new(connection, wire))))
+}
+
+/// A failure at TCP that may pass.
+pub(crate) fn connection_failure(cause: String) -> TransportFailure {
+    failure(TransportStep::Connect, cause)
 }
 
 /// Addresses of all interfaces that are up. Loopback only where the server is there too; link-local IPv6 never, since it

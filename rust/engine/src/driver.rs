@@ -1,4 +1,5 @@
 //! Driver threads: each drives the agents of any number of clients and listeners; no interpreter, no lock on its way.
+mod call_streams;
 mod calls;
 mod line;
 mod port;
@@ -7,8 +8,7 @@ mod seat;
 mod sources;
 mod timers;
 
-use std::fmt;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,8 +16,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::Builder;
 use std::time::Duration;
+use std::{fmt, io};
 
-use c2c_proto::io::TransportFailure;
+use c2c_proto::io::{CallId, StreamId, TransportFailure};
 use mio::{Poll, Waker};
 
 use crate::agent::Agent;
@@ -27,6 +28,7 @@ use crate::error::{EngineError, open_files_limit};
 use crate::histogram::{DurationCounts, Histogram};
 use crate::listener::{ListenOptions, Listener};
 use crate::mailbox::{AgentId, Mailbox};
+use crate::server_stream::OpenServerStream;
 use crate::tls::TlsTrust;
 use crate::websocket::OpenWebSocket;
 use crate::{logs, threads};
@@ -156,6 +158,10 @@ pub(crate) enum Note<A: Agent> {
     Commands(Arc<Mailbox<A::Command, A::Event>>),
     /// An attempt to connect is over; the number tells a late one.
     Opened(AgentId, u64, Result<Box<OpenWebSocket>, TransportFailure>),
+    /// A look-up for a call is over.
+    Resolved(AgentId, CallId, String, io::Result<Vec<SocketAddr>>),
+    /// An attempt to connect to a call's TURN server is over.
+    StreamOpened(AgentId, CallId, StreamId, Result<Box<OpenServerStream>, String>),
     /// A listener's peer was served.
     Upgraded(AgentId, Result<Box<OpenWebSocket>, String>),
     /// No handle is left: end with the last agent.

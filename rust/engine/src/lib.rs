@@ -16,6 +16,7 @@ pub mod logs;
 mod mailbox;
 pub mod random;
 mod resolve;
+mod server_stream;
 mod slots;
 mod stream;
 pub mod threads;

@@ -6,6 +6,7 @@ use c2c_proto::io::{CallId, Transmit, UdpInput};
 use mio::{Interest, Token};
 
 use super::Counts;
+use super::call_streams::CallStreams;
 use super::sources::{Source, Sources};
 use crate::call_rings::CallRings;
 use crate::mailbox::AgentId;
@@ -15,6 +16,7 @@ use crate::udp::{Received, UdpEndpoint};
 #[derive(Debug, Default)]
 pub(crate) struct Call {
     sockets: Vec<(UdpEndpoint, Token)>,
+    pub(crate) streams: CallStreams,
     pub(crate) rings: CallRings,
     pub(crate) ticking: bool,
 }
@@ -77,10 +79,11 @@ impl Call {
         }
     }
 
-    /// Closes the sockets.
+    /// Closes sockets and connections.
     pub(crate) fn release(&mut self, sources: &mut Sources) {
         for (mut endpoint, token) in self.sockets.drain(..) {
             sources.remove(token, &mut endpoint);
         }
+        self.streams.release(sources);
     }
 }

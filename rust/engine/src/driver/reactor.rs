@@ -56,6 +56,7 @@ impl<A: Agent + 'static> Reactor<A> {
             slots: Slots::new(Instant::now()),
             counts,
             connectors: Workers::new(),
+            server_connectors: Workers::new(),
             acceptors: Workers::new(),
             inbox,
             buffer: vec![0; 65_536].into_boxed_slice(),
@@ -161,6 +162,14 @@ impl<A: Agent + 'static> Reactor<A> {
             Note::Opened(id, attempt, result) => {
                 self.serve(id, |seat, floor, now| seat.opened(floor, attempt, result, now));
             }
+            Note::Resolved(id, call, host, found) => {
+                self.serve(id, |seat, _, now| seat.resolved(call, &host, found, now));
+            }
+            Note::StreamOpened(id, call, stream, result) => {
+                self.serve(id, |seat, floor, now| {
+                    seat.stream_opened(floor, call, stream, result, now);
+                });
+            }
             Note::Upgraded(id, result) => self.upgraded(id, result),
             Note::Finish => self.finishing = true,
             Note::EndAll => self.end_all(),
@@ -228,6 +237,9 @@ impl<A: Agent + 'static> Reactor<A> {
                 Source::WebSocket(id) => self.serve(id, Seat::read_websocket),
                 Source::Udp(id, call, index) => {
                     self.serve(id, |seat, floor, now| seat.read_udp(floor, call, index, now))
+                }
+                Source::Server(id, call, stream) => {
+                    self.serve(id, |seat, floor, now| seat.read_stream(floor, call, stream, now))
                 }
                 Source::Port(id) => self.accept(id),
             };

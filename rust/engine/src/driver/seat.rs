@@ -1,5 +1,6 @@
 //! An agent on its driver, with its WebSocket and its calls: feeds it what happens and does what it wants done.
 mod outputs;
+mod servers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(crate) struct Floor<A: Agent> {
     pub(crate) slots: Slots<(AgentId, CallId)>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) connectors: Workers,
+    /// Apart from the connectors: a dead TURN server keeps no WebSocket waiting.
+    pub(crate) server_connectors: Workers,
     /// Apart from the connectors: an attempt at a listener of this driver waits for its own acceptor.
     pub(crate) acceptors: Workers,
     pub(crate) inbox: Inbox<A>,

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::RawFd;
 
-use c2c_proto::io::CallId;
+use c2c_proto::io::{CallId, StreamId};
 use mio::event::Source as Pollable;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -17,6 +17,8 @@ pub(crate) enum Source {
     WebSocket(AgentId),
     /// The n-th UDP socket of a call.
     Udp(AgentId, CallId, usize),
+    /// A call's connection to a TURN server.
+    Server(AgentId, CallId, StreamId),
     /// A listener's port.
     Port(AgentId),
 }

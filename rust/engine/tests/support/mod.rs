@@ -21,7 +21,10 @@ use c2c_engine::client::{Client, ClientEvent};
 use c2c_engine::driver::{ClientOptions, Driver, OPEN_LIMIT};
 use c2c_engine::listener::{ListenOptions, Listener, ListenerEvent, Welcome};
 use c2c_engine::tls::{TlsTrust, provider};
-use c2c_proto::io::{AudioPort, CallId, Datagram, Output, Transmit, TransportFailure, TransportInput, UdpInput};
+use c2c_proto::io::{
+    AudioPort, CallId, Datagram, NetworkInput, NetworkRequest, Output, StreamId, Transmit, TransportFailure,
+    TransportInput, UdpInput,
+};
 use c2c_proto::media::stats::CallStats;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
@@ -41,6 +44,7 @@ pub enum Order {
     Tick(CallId),
     Untick(CallId),
     Release(CallId),
+    Network(CallId, NetworkRequest),
     Flood(usize),
     Wake(Duration),
     Panic,
@@ -63,6 +67,10 @@ pub enum Report {
     Bound(CallId, Vec<SocketAddr>),
     NotBound(CallId, String),
     Datagram(Vec<u8>),
+    Resolved(String, Result<Vec<IpAddr>, String>),
+    StreamOpened(StreamId, SocketAddr),
+    StreamBytes(StreamId, Vec<u8>),
+    StreamClosed(StreamId, String),
     Woken,
     Number(usize),
 }
@@ -114,6 +122,7 @@ impl Agent for Echo {
             Order::Tick(call) => self.outputs.push_back(Output::StartTicking(call)),
             Order::Untick(call) => self.outputs.push_back(Output::StopTicking(call)),
             Order::Release(call) => self.outputs.push_back(Output::Release(call)),
+            Order::Network(call, request) => self.outputs.push_back(Output::Network(call, request)),
             Order::Flood(count) => (0..count).for_each(|number| self.tell(Report::Number(number))),
             Order::Wake(after) => self.wake_at = Some(now + after),
             Order::Panic => panic!("asked to"),
@@ -173,6 +182,15 @@ impl Agent for Echo {
                 .collect(),
         );
         self.tell(Report::Datagram(payload.to_vec()));
+    }
+
+    fn handle_network(&mut self, _call: CallId, input: NetworkInput<'_>, _now: Instant) {
+        self.tell(match input {
+            NetworkInput::Resolved { host, addresses } => Report::Resolved(host.to_owned(), addresses),
+            NetworkInput::StreamOpened { stream, remote, .. } => Report::StreamOpened(stream, remote),
+            NetworkInput::StreamBytes { stream, bytes } => Report::StreamBytes(stream, bytes.to_vec()),
+            NetworkInput::StreamClosed { stream, reason } => Report::StreamClosed(stream, reason),
+        });
     }
 
     fn handle_timeout(&mut self, _now: Instant) {

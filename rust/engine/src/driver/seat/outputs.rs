@@ -44,8 +44,7 @@ impl<A: Agent + 'static> Seat<A> {
                     call.send(&transmit, &floor.counts);
                 }
             }
-            // answered once the driver has the means; no configuration asks for servers yet
-            Output::Network(..) => {}
+            Output::Network(call, request) => self.ask_network(floor, call, request, now),
             Output::StartTicking(call) => self.start_ticking(floor, call, now),
             Output::StopTicking(call) => self.stop_ticking(floor, call),
             Output::Release(call) => self.release(floor, call),
