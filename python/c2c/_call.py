@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from c2c._clip import check_rate, clip_loader, pcm_bytes
+from c2c._dtmf import Tones
 from c2c._errors import CallFailed, DtlsFailed, IceFailed, MediaError, NoActiveCall, NoCommonCodec
 from c2c._recording import Recording, open_recording
 from c2c._session import CallEndInfo, CallSession, SessionStatus
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from c2c._audio_manager import AudioStream, CallAudio
     from c2c._c2c import CallState, CallStats
     from c2c._clip import Sound
+    from c2c._dtmf import DtmfManager, DtmfTransport
     from c2c._errors import C2CError
 
 
@@ -72,6 +74,18 @@ class Call:
         """
         await self._record.audio.play(clip_loader(sound, rate))
 
+    async def send_dtmf(
+        self,
+        tones: str,
+        *,
+        duration: float | None = None,
+        inter_tone_gap: float | None = None,
+        transport_type: DtmfTransport = "INFO",
+    ) -> None:
+        """Sends tones in this call, as the client's `send_dtmf()` does."""
+        checked = Tones(tones=tones, duration=duration, inter_tone_gap=inter_tone_gap, transport_type=transport_type)
+        await self._record.dtmf.send(self._record, checked)
+
     async def write(self, pcm: Buffer, *, rate: int = 48_000) -> None:
         """Sends samples (signed 16-bit mono at `rate` Hz) live; waits while two frames wait to be sent.
 
@@ -103,9 +117,10 @@ class Call:
 class CallRecord:
     """What is known about one call. Only events of the engine change it, each by one of the methods here."""
 
-    def __init__(self, number: int, audio: CallAudio) -> None:
+    def __init__(self, number: int, audio: CallAudio, dtmf: DtmfManager) -> None:
         self.number = number
         self.audio = audio
+        self.dtmf = dtmf
         self.call = Call(self)
         self.created = trio.Event()
         self.answered = trio.Event()  # or over

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 import trio
 
 from c2c._client_config import PcConfig, WebRTCClientConfig
+from c2c._dtmf import Tones
 from c2c._endpoint_url import redacted
 from c2c._errors import ClientDestroyed, ClientNotOpen, ConnectFailed, UnsupportedPlatform, WrongState
 from c2c._event_bus import EventBus, EventStream, Handler
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from c2c import events
     from c2c._call import Call
+    from c2c._dtmf import DtmfTransport
     from c2c._session import CallSession
     from c2c._tls import TLSConfig
 
@@ -159,6 +161,24 @@ class WebRTCClient:
         opened = self._opened()
         with prefixed("Failed to send info: "):
             await opened.sessions.send_info(text, {} if data is None else data)
+
+    async def send_dtmf(
+        self,
+        tones: str,
+        *,
+        duration: float | None = None,
+        inter_tone_gap: float | None = None,
+        transport_type: DtmfTransport = "INFO",
+    ) -> None:
+        """Sends tones (`0-9`, `A-D`, `#`, `*`, `R` by INFO only, `,` for 2 s of pause); returns when handed over.
+
+        Each lasts `duration` seconds (0.1; 0.07 to 6 are kept to), with `inter_tone_gap` (0.5; 0.05 at least) between
+        them, as SIP INFO or, with `RFC2833`, as telephone-events in RTP. `NoActiveCall` without an answered call,
+        `CallError` for tones that are none or cannot be sent.
+        """
+        opened = self._opened()
+        checked = Tones(tones=tones, duration=duration, inter_tone_gap=inter_tone_gap, transport_type=transport_type)
+        await opened.sessions.send_dtmf(checked)
 
     async def mute(self) -> None:
         """Sends silence from now on; `NoActiveCall` without an answered call."""

@@ -8,8 +8,6 @@ from typing import Any
 
 from c2c import events
 
-DTMF_RELAY = "application/dtmf-relay"
-
 
 def encode_info(text: str, data: Mapping[str, Any]) -> bytes:
     """Returns the body of an INFO, as `JSON.stringify` would make it; `TypeError` or `ValueError` name the argument."""

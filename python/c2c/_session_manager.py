@@ -10,8 +10,9 @@ import trio
 
 from c2c import events
 from c2c._call import CallRecord
+from c2c._dtmf import DtmfManager
 from c2c._errors import C2CError, CallError, NoActiveCall
-from c2c._info import DTMF_RELAY, decode_info, encode_info
+from c2c._info import decode_info, encode_info
 from c2c._session import CallEndInfo
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from c2c._audio_manager import AudioManager
     from c2c._c2c import CallEnd, CallState, CallStats, Engine, Event
     from c2c._call import Call
+    from c2c._dtmf import Tones
     from c2c._event_bus import EventBus
 
 logger = logging.getLogger("c2c.session")
@@ -33,6 +35,7 @@ class SessionManager:
         self._bus = bus
         self._audio = audio
         self._capture_audio = capture_audio
+        self._dtmf = DtmfManager(engine, bus)
         self._records: dict[int, CallRecord] = {}
         self._numbers = itertools.count(1)
         self._infos: dict[int, _PendingInfo] = {}
@@ -42,7 +45,7 @@ class SessionManager:
         """Which event of the engine goes where."""
         from c2c._c2c import Event
 
-        return {
+        return self._dtmf.routes() | {
             Event.CallCreated: self._created,
             Event.Ringing: self._ringing,
             Event.TrackAdded: self._track_added,
@@ -74,7 +77,7 @@ class SessionManager:
         if record is None:
             number = next(self._numbers)
             self._engine.start_call(number, target, headers)
-            record = self._records[number] = CallRecord(number, self._audio.of_call(number))
+            record = self._records[number] = CallRecord(number, self._audio.of_call(number), self._dtmf)
         try:
             await record.created.wait()
         except trio.Cancelled:
@@ -117,6 +120,10 @@ class SessionManager:
         if pending.error is not None:
             raise pending.error
 
+    async def send_dtmf(self, tones: Tones) -> None:
+        """Sends tones in the answered call and waits until they were handed over."""
+        await self._dtmf.send(self.active, tones)
+
     def abandon(self, cause: str) -> None:
         """Ends what is left in the books: the engine is gone and will tell no end."""
         for record in list(self._records.values()):
@@ -128,7 +135,7 @@ class SessionManager:
             if not event.state.incoming:
                 return
             number = event.state.call
-            record = self._records[number] = CallRecord(number, self._audio.of_call(number))
+            record = self._records[number] = CallRecord(number, self._audio.of_call(number), self._dtmf)
         record.create(event.state)
 
     def _ringing(self, event: Event.Ringing) -> None:
@@ -174,7 +181,7 @@ class SessionManager:
             logger.warning("INFO was not taken: %s", event.cause)
 
     def _info_received(self, event: Event.InfoReceived) -> None:
-        if event.call in self._records and event.content_type.lower() != DTMF_RELAY:
+        if event.call in self._records:
             self._bus.emit(decode_info(event.content_type, event.body))
 
     def _over(self, event: Event.Ended | Event.Failed) -> None:
@@ -190,6 +197,7 @@ class SessionManager:
             self._bus.emit(kind(session, info))
         for pending in [pending for pending in self._infos.values() if pending.call == record.number]:
             pending.fail(record.interruption())
+        self._dtmf.interrupt(record)
         record.audio.ended(record.interruption)
         record.release()
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from c2c._audio_manager import AudioStream
+    from c2c._dtmf import DtmfTransport
     from c2c._errors import C2CError
     from c2c._session import CallEndInfo, CallSession
 
@@ -19,6 +20,8 @@ __all__ = [
     "Connected",
     "Connecting",
     "Disconnected",
+    "DtmfReceived",
+    "DtmfSent",
     "Ended",
     "Error",
     "Event",
@@ -164,6 +167,32 @@ class InfoSent(Event):
     name = "infoSent"
     text: str
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DtmfSent(Event):
+    """Tones were handed over and follow each other from now on."""
+
+    name = "dtmfSent"
+    tones: str
+
+
+@dataclass(frozen=True)
+class DtmfReceived(Event):
+    """A tone of the far side's is over; `duration` in seconds, if it is known. Handlers get the event itself.
+
+    The SDK tells no tones that come.
+    """
+
+    name = "dtmfReceived"
+    tone: str
+    duration: float | None
+    transport_type: DtmfTransport
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The event itself."""
+        return (self,)
 
 
 @dataclass(frozen=True)

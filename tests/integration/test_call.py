@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +11,15 @@ import trio
 
 from c2c.gateway import (
     AwaitInfo,
+    ChangeCodec,
     Echo,
     HangUp,
     Metadata,
     Play,
+    Progress,
     Refresh,
     Ring,
+    SendDtmf,
     SendInfo,
     Transcription,
     Wait,
@@ -27,6 +31,7 @@ from support.sound import level_at
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from c2c._dtmf import DtmfTransport
     from c2c.gateway import Codec, GatewayCall
 
 
@@ -164,6 +169,62 @@ async def test_the_far_side_holds_and_resumes() -> None:
         assert call.session.status == "answered"
 
 
+async def test_the_codec_changes_in_mid_call() -> None:
+    async with served(ChangeCodec("PCMU"), Play(tone(440, 2))) as caller, trio.open_nursery() as nursery:
+        call, far_side = await caller.answered()
+        nursery.start_soon(caller.listen, call)
+        await far_side.wait_until(lambda far_side: ("INVITE", 200) in far_side.responses)
+        await call.play(tone(1000, 2))
+        await far_side.wait_script()
+        assert call.stats().codec == "PCMU"
+        await caller.client.end_call()
+        await far_side.wait_ended()
+    assert far_side.heard is not None
+    middle = far_side.heard.between(1, 1.5)
+    assert level_at(1000, middle.samples, middle.rate) == pytest.approx(-20, abs=3)
+    last = caller.heard[-RATE * 3 // 2 : -RATE // 2]
+    assert level_at(440, last, RATE) == pytest.approx(-20, abs=3)
+
+
+@pytest.mark.parametrize("transport", ["INFO", "RFC2833"])
+async def test_tones_both_ways(transport: DtmfTransport) -> None:
+    steps = (SendDtmf("5#"),) if transport == "RFC2833" else (_relay("5"), _relay("#"))
+    async with served(*steps) as caller:
+        call, far_side = await caller.answered()
+        await call.send_dtmf("1,D", inter_tone_gap=0.1, transport_type=transport)
+        with trio.fail_after(30):
+            await far_side.wait_tones("1D")
+            await far_side.wait_script()
+            while caller.told.names.count("dtmfReceived") < 2:  # noqa: ASYNC110 (told by a handler)
+                await trio.sleep(0.02)
+        assert [(tone.transport_type, tone.duration) for tone in far_side.tones] == [(transport, 0.1)] * 2
+        received = [payload[0] for name, payload in caller.told.events if name == "dtmfReceived"]
+        assert [(tone.tone, tone.transport_type) for tone in received] == [("5", transport), ("#", transport)]
+        assert "infoReceived" not in caller.told.names
+
+
+async def test_early_media() -> None:
+    async with served(Progress(2, tone(440, 1.5))) as caller:
+        with caller.client.events() as events, trio.fail_after(30):
+            await caller.client.connect()
+            call = await caller.client.start_call()
+            samples = array("h")
+            async for frame in call.audio(rate=RATE):
+                samples.frombytes(memoryview(frame).cast("B"))
+                if len(samples) >= RATE:
+                    break
+            assert call.session.status == "ringing"
+            assert level_at(440, samples[-RATE // 2 :], RATE) == pytest.approx(-20, abs=3)
+            await call.wait_answered()
+            names = []
+            async for event in events:
+                names.append(event.name)
+                if event.name == "answered":
+                    break
+        assert names[-2:] == ["ringing", "answered"]
+        assert (await anext(aiter(call.audio()))).position < 48_000
+
+
 async def test_a_second_call_on_the_same_connection() -> None:
     async with served() as caller:
         await caller.answered()
@@ -174,6 +235,10 @@ async def test_a_second_call_on_the_same_connection() -> None:
         await far_side.wait_media()
         assert len(caller.gateway.calls) == 2
         assert len(caller.gateway.requests) == 1
+
+
+def _relay(tone: str) -> SendInfo:
+    return SendInfo(f"Signal={tone}\r\nDuration=100", "application/dtmf-relay")
 
 
 def _samples(hz: float, seconds: float) -> bytes:

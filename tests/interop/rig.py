@@ -67,10 +67,10 @@ class Rig:
         self.agents.remove(agent)
         agent.stop()
 
-    def sipp(self, scenario: str = "answer") -> Sipp:
+    def sipp(self, scenario: str = "answer", codec: str = "PCMU") -> Sipp:
         """The application behind the gateway (targets app-plain, app-transcoded); use in a `with`."""
-        self.rtp_peer.reset()
-        return Sipp(self.directory, scenario)
+        self.rtp_peer.reset(codec)
+        return Sipp(self.directory, scenario, codec)
 
     def logs(self) -> list[tuple[str, str]]:
         """Name and end of the log of every peer, for a failure's report."""

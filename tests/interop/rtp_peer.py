@@ -1,4 +1,4 @@
-"""A plain RTP endpoint of PCMU: the sound of the far side behind the gateway."""
+"""A plain RTP endpoint of G.711: the sound of the far side behind the gateway, and the tones it hears."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import threading
 import time
 from collections import deque
 
+from .g711 import DECODED, PAYLOAD_TYPES, encode
 from .identity import PLAIN_RTP_PORT
 from .peer import PeerError
 from .tone import SILENCE, Tone, measure, sine, wait_for_tone
 
 _RATE = 8000
 _FRAME = 160
-_PCMU = 0
+_EVENTS = "0123456789*#ABCD"
 _RTP_HEADER = struct.Struct("!BBHII")
 
 
 class RtpPeer:
-    """Sends a PCMU sine to whoever sends RTP to it, and hears what comes (RFC 3550, RFC 3551)."""
+    """Sends a sine to whoever sends RTP to it, and hears what comes (RFC 3550, RFC 3551, RFC 4733)."""
 
     def __init__(self, hz: float = 620.0, amplitude: float = 0.25) -> None:
         self.hz = hz
@@ -28,6 +29,10 @@ class RtpPeer:
         self.packets_received = 0
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(0.2)
+        self._codec = "PCMU"
+        self._sound = self._encoded()
+        # duration and number of packets of each telephone-event, by its timestamp
+        self._events: dict[int, tuple[str, int, int]] = {}
         self._heard: deque[bytes] = deque(maxlen=50)
         self._address: tuple[str, int] | None = None
         self._stopping = threading.Event()
@@ -50,7 +55,7 @@ class RtpPeer:
         payloads = list(self._heard)[-26:]
         if len(payloads) < 26:
             return SILENCE
-        return measure([_DECODED[byte] for payload in payloads for byte in payload], _RATE)
+        return measure([DECODED[self._codec][byte] for payload in payloads for byte in payload], _RATE)
 
     def wait_for_tone(self, hz: float, seconds: float = 30.0) -> Tone:
         """Returns the tone once it is clearly heard; raises PeerError with what was heard instead."""
@@ -59,11 +64,25 @@ class RtpPeer:
         except PeerError as error:
             raise PeerError(f"{error} at the RTP peer: {self.packets_received} packets") from None
 
-    def reset(self) -> None:
-        """Forgets the call before."""
-        self._address = None
+    def tones(self) -> list[tuple[str, int, int]]:
+        """Each telephone-event heard: its digit, its duration in ticks, how many packets told it."""
+        return list(self._events.values())
+
+    def forget_sound(self) -> None:
+        """What is heard from now on counts."""
         self._heard.clear()
+
+    def reset(self, codec: str = "PCMU") -> None:
+        """Forgets the call before; speaks and hears this codec from now on."""
+        self._address = None
+        self._codec = codec
+        self._sound = self._encoded()
+        self._heard.clear()
+        self._events.clear()
         self.packets_received = 0
+
+    def _encoded(self) -> bytes:
+        return encode(self._codec, sine(self.hz, self.amplitude, _RATE, 1.0))
 
     def _receive(self) -> None:
         while not self._stopping.is_set():
@@ -71,43 +90,35 @@ class RtpPeer:
                 packet, address = self._socket.recvfrom(2048)
             except TimeoutError:
                 continue
-            if len(packet) > _RTP_HEADER.size and packet[1] & 0x7F == _PCMU:
+            if len(packet) <= _RTP_HEADER.size:
+                continue
+            payload_type = packet[1] & 0x7F
+            if payload_type == PAYLOAD_TYPES[self._codec]:
                 self._address = address
                 self.packets_received += 1
                 self._heard.append(_payload(packet))
+            elif payload_type >= 96 and len(_payload(packet)) == 4:
+                self._hear_event(packet)
+
+    def _hear_event(self, packet: bytes) -> None:
+        timestamp = _RTP_HEADER.unpack_from(packet)[3]
+        code, _, duration = struct.unpack("!BBH", _payload(packet))
+        _, longest, count = self._events.get(timestamp, ("", 0, 0))
+        self._events[timestamp] = (_EVENTS[code], max(longest, duration), count + 1)
 
     def _send(self) -> None:
         ssrc = int.from_bytes(os.urandom(4), "big")
-        sound = [_ENCODED[sample >> 2] for sample in sine(self.hz, self.amplitude, _RATE, 1.0)]
         start = time.monotonic()
         number = 0
         while not self._stopping.wait(max(0.0, start + number * 0.02 - time.monotonic())):
             if self._address is not None:
                 at = number * _FRAME % _RATE
-                header = _RTP_HEADER.pack(0x80, _PCMU, number & 0xFFFF, number * _FRAME, ssrc)
-                self._socket.sendto(header + bytes(sound[at : at + _FRAME]), self._address)
+                payload_type = PAYLOAD_TYPES[self._codec]
+                header = _RTP_HEADER.pack(0x80, payload_type, number & 0xFFFF, number * _FRAME, ssrc)
+                self._socket.sendto(header + self._sound[at : at + _FRAME], self._address)
             number += 1
 
 
 def _payload(packet: bytes) -> bytes:
     """What follows the fixed header and the contributing sources; rtpengine sends no extension."""
     return packet[_RTP_HEADER.size + 4 * (packet[0] & 0x0F) :]
-
-
-def _decode(code: int) -> int:
-    """G.711 mu-law, one byte to a signed 16-bit sample."""
-    code = ~code & 0xFF
-    magnitude = (((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)
-    return 0x84 - magnitude if code & 0x80 else magnitude - 0x84
-
-
-def _encode(sample: int) -> int:
-    """G.711 mu-law, a signed 16-bit sample to one byte."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), 32635) + 0x84
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | exponent << 4 | (magnitude >> (exponent + 3)) & 0x0F) & 0xFF
-
-
-_DECODED = [_decode(code) for code in range(256)]
-_ENCODED = {sample >> 2: _encode(sample) for sample in range(-32768, 32768, 4)}

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .g711 import PAYLOAD_TYPES
 from .identity import PLAIN_RTP_PORT, PLAIN_SIP_PORT
 from .peer import Peer, PeerError, program, wait_until
 
@@ -20,22 +21,25 @@ class Sipp(Peer):
 
     Scenarios (tests/interop/sipp): `answer` takes the call, answers INFO and UPDATE and waits for
     BYE; `refresh` also makes the caller refresh the session; `application` sends an INFO of JSON
-    after the answer, waits for one, then hangs up with a Reason.
+    after the answer, waits for one, then hangs up with a Reason; `hold` holds, resumes and hangs up
+    likewise, each when it gets an INFO; `early` sends 183 with SDP and answers 2 s later.
     """
 
     name = "sipp"
 
-    def __init__(self, directory: Path, scenario: str = "answer") -> None:
+    def __init__(self, directory: Path, scenario: str = "answer", codec: str = "PCMU") -> None:
         self.name = f"sipp-{scenario}"
         super().__init__(directory)
         self._scenario = _SCENARIOS / f"{scenario}.xml"
+        self._codec = codec
         self._messages = directory / f"{self.name}.messages"
 
     def command(self) -> Sequence[str]:
         addresses = ["-i", "127.0.0.1", "-p", str(PLAIN_SIP_PORT), "-mi", "127.0.0.1"]
         traces = ["-trace_msg", "-message_file", str(self._messages), "-message_overwrite", "true"]
         errors = ["-trace_err", "-error_file", str(self.directory / f"{self.name}.errors")]
-        media = ["-key", "rtp_port", str(PLAIN_RTP_PORT)]
+        media = ["-key", "rtp_port", str(PLAIN_RTP_PORT), "-key", "codec", self._codec]
+        media += ["-key", "payload_type", str(PAYLOAD_TYPES[self._codec])]
         quiet = ["-nostdin", "-skip_rlimit"]
         return [
             program("sipp", "sip-tester"),

@@ -98,6 +98,12 @@ class FakeEngine:
         if self._take("send_info", call, request, content_type, body):
             self.tell(Event.InfoSent(call, request))
 
+    def send_dtmf(
+        self, call: int, request: int, tones: str, transport: str, duration: float | None, inter_tone_gap: float | None
+    ) -> None:
+        if self._take("send_dtmf", call, request, tones, transport, duration, inter_tone_gap):
+            self.tell(Event.DtmfSent(call, request))
+
     def set_muted(self, call: int, muted: bool) -> None:
         if self._take("set_muted", call, muted):
             self.calls[call].muted = muted

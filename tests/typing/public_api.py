@@ -49,6 +49,9 @@ async def sound(call: c2c.Call) -> None:
         assert_type(recording, c2c.Recording)
         assert_type(recording.duration, float)
     call.record(7)  # type: ignore[arg-type]
+    await call.send_dtmf("1,#", duration=0.1, inter_tone_gap=0.5, transport_type="RFC2833")
+    await call.send_dtmf(1)  # type: ignore[arg-type]
+    await call.send_dtmf("1", transport_type="RTP")  # type: ignore[arg-type]
     assert_type(call.stats(), c2c.CallStats)
     assert_type(call.stats().jitter, float)
     await call.play(7)  # type: ignore[arg-type]

@@ -419,14 +419,6 @@ async def test_info_that_is_no_text(client: WebRTCClient, engine: FakeEngine, to
         assert told.payload("infoReceived")[0].info.body == "\N{REPLACEMENT CHARACTER}PNG"
 
 
-async def test_dtmf_from_the_far_side_is_not_told(client: WebRTCClient, engine: FakeEngine, told: Recorder) -> None:
-    async with client:
-        await answered_call(client, engine)
-        engine.tell(Event.InfoReceived(1, "application/DTMF-relay", b"Signal=1\r\nDuration=100"))
-        await trio.testing.wait_all_tasks_blocked()
-        assert told.names[-1] == "answered"
-
-
 async def test_a_transcription(client: WebRTCClient, engine: FakeEngine, told: Recorder) -> None:
     async with client:
         with client.events() as events:

@@ -28,4 +28,4 @@ def exists(test: str) -> bool:
     if test.endswith(".py"):
         return (ROOT / "tests/unit" / test).is_file()
     files = [ROOT / path] if path else (ROOT / "tests/unit").glob("test_*.py")
-    return any(re.search(rf"def {function}\(", file.read_text()) for file in files)
+    return any(re.search(rf"\b(def|fn) {function}\(", file.read_text()) for file in files)

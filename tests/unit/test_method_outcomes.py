@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ NOT_CONNECTED = (c2c.NotConnected, "Client not connected. Call connect() first."
 NOTHING_TO_END = (c2c.NoActiveCall, "Failed to end call: No active session to terminate")
 NOTHING_TO_MUTE = (c2c.NoActiveCall, "Failed to mute call: No active session to mute")
 NOTHING_FOR_INFO = (c2c.NoActiveCall, "Failed to send info: No active session to send info")
+NOTHING_FOR_DTMF = (c2c.NoActiveCall, "Failed to send DTMF: No active session to send DTMF")
 DESTROYED = (c2c.ClientDestroyed, "Client has been destroyed")
 
 # method: outcome by state; `None` is success, anything else what is raised
@@ -42,10 +44,15 @@ OUTCOMES: dict[str, tuple[Any, ...]] = {
         NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, None,
         NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO,
     ),
+    "send_dtmf": (
+        NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, None,
+        NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF,
+    ),
     "disconnect": (None,) * 9,
     "destroy": (None,) * 9,
     "aclose": (None,) * 9,
 }  # fmt: skip
+ARGUMENTS = {"send_dtmf": ("12",)}
 # what the engine is asked for by each method, in each state in which it is asked for anything
 COMMANDS: dict[tuple[str, str], list[str]] = {
     ("idle", "connect"): ["connect"],
@@ -70,6 +77,7 @@ COMMANDS: dict[tuple[str, str], list[str]] = {
     ("answered", "end_call"): ["end_call"],
     ("answered", "mute"): ["set_muted"],
     ("answered", "send_info"): ["send_info"],
+    ("answered", "send_dtmf"): ["send_dtmf"],
     ("answered", "disconnect"): ["disconnect"],
     ("answered", "destroy"): ["disconnect", "close"],
     ("answered", "aclose"): ["disconnect", "close"],
@@ -138,7 +146,7 @@ async def test_outcome(
         if state == "connecting" and method in {"connect", "connect_and_call"}:
             nursery.start_soon(_finish_connecting, engine)
         expected = OUTCOMES[method][STATES.index(state)]
-        assert await outcome(getattr(client, method)) == expected
+        assert await outcome(partial(getattr(client, method), *ARGUMENTS.get(method, ()))) == expected
         assert engine.names() == COMMANDS.get((state, method), [])
         nursery.cancel_scope.cancel()
 

@@ -6,7 +6,7 @@
 It is a test double, for demos and tests on loopback; it shows nothing about real gateways.
 """
 
-from ._calls import End, GatewayCall, Info
+from ._calls import End, GatewayCall, Info, ReceivedTone
 from ._config_endpoint import ConfigRequest
 from ._endpoint_config import EndpointConfig
 from ._misbehaviour import (
@@ -43,6 +43,7 @@ from ._script import (
     Agent,
     Answer,
     AwaitInfo,
+    ChangeCodec,
     Codec,
     Echo,
     HangUp,
@@ -50,10 +51,12 @@ from ._script import (
     Listen,
     Metadata,
     Play,
+    Progress,
     Refresh,
     Reject,
     Resume,
     Ring,
+    SendDtmf,
     SendInfo,
     Step,
     Transcription,
@@ -69,6 +72,7 @@ __all__ = [
     "AwaitInfo",
     "BadAnswer",
     "BadAnswerKind",
+    "ChangeCodec",
     "Codec",
     "ConfigBody",
     "ConfigInactive",
@@ -103,6 +107,8 @@ __all__ = [
     "Moment",
     "NoSubprotocol",
     "Play",
+    "Progress",
+    "ReceivedTone",
     "Refresh",
     "Refusal",
     "RefuseUpgrade",
@@ -113,6 +119,7 @@ __all__ = [
     "Resume",
     "Ring",
     "RunningGateway",
+    "SendDtmf",
     "SendInfo",
     "StaleNonce",
     "StallInvite",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from c2c._c2c import CallStats, Gateway
 
+    from ._script import Codec
+
 
 @dataclass(frozen=True)
 class Info:
@@ -27,6 +29,15 @@ class Info:
     def json(self) -> Any:  # noqa: ANN401 (whatever the client sent)
         """Its body read as JSON. Raises ValueError."""
         return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class ReceivedTone:
+    """A DTMF tone that the client sent; `duration` in seconds, if it said so."""
+
+    tone: str
+    duration: float | None
+    transport_type: Literal["INFO", "RFC2833"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class GatewayCall:
         self.media_connected = False
         self.script_ended = False
         self.infos: list[Info] = []
+        self.tones: list[ReceivedTone] = []
         self.responses: list[tuple[str, int]] = []
         self.refreshes: list[Literal["gateway", "client"]] = []
         self.end: End | None = None
@@ -87,6 +99,10 @@ class GatewayCall:
         """The `number`th INFO from the client."""
         await self.wait_until(lambda call: len(call.infos) > number)
         return self.infos[number]
+
+    async def wait_tones(self, tones: str) -> None:
+        """Wait until the client has sent these tones, whatever the transport."""
+        await self.wait_until(lambda call: tones in "".join(received.tone for received in call.tones))
 
     async def wait_script(self) -> None:
         """Wait until the agent's last step is done."""
@@ -125,6 +141,14 @@ class GatewayCall:
     def resume(self) -> None:
         """Take the client off hold."""
         self._gateway.resume(self._number)
+
+    def change_codec(self, codec: Codec) -> None:
+        """Offer only this codec from now on."""
+        self._gateway.change_codecs(self._number, [codec])
+
+    def send_dtmf(self, tones: str) -> None:
+        """Send tones as telephone-events in RTP."""
+        self._gateway.send_dtmf(self._number, tones)
 
     def refresh(self) -> None:
         """Refresh the session by UPDATE."""

@@ -13,7 +13,7 @@ import trio
 from c2c import TLSConfig
 from c2c._c2c import GatewayEvent
 
-from ._calls import End, GatewayCall, Info
+from ._calls import End, GatewayCall, Info, ReceivedTone
 from ._sound import Heard
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ class RunningGateway:
             case GatewayEvent.InfoReceived(number, content_type, body):
                 info = Info(content_type, body)
                 self._by_number[number].note(lambda call: call.infos.append(info))
+            case GatewayEvent.DtmfReceived():
+                self._by_number[event.call].note(lambda call: _hear_tone(call, event))
             case GatewayEvent.Responded(number, method, status):
                 response = (method, status)
                 self._by_number[number].note(lambda call: call.responses.append(response))
@@ -170,6 +172,11 @@ class RunningGateway:
 
 def _set(attribute: Literal["answered", "media_connected", "script_ended"]) -> Callable[[GatewayCall], None]:
     return lambda call: setattr(call, attribute, True)
+
+
+def _hear_tone(call: GatewayCall, event: GatewayEvent.DtmfReceived) -> None:
+    transport = cast("Literal['INFO', 'RFC2833']", event.transport)
+    call.tones.append(ReceivedTone(event.tone, event.duration, transport))
 
 
 def _end(call: GatewayCall, event: GatewayEvent.CallEnded) -> None:

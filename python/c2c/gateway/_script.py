@@ -40,6 +40,18 @@ class Ring(Step):
 
 
 @dataclass(frozen=True)
+class Progress(Step):
+    """Send 183 with SDP, so that sound flows before the answer, and play `sound` if there is one, for `seconds`."""
+
+    seconds: float = 0.0
+    sound: Sound | None = None
+
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.progress(self.seconds, None if self.sound is None else clip_of(self.sound))
+
+
+@dataclass(frozen=True)
 class Reject(Step):
     """Send this final response (300 to 699) and be done."""
 
@@ -185,6 +197,30 @@ class Resume(Step):
     def to_border(self) -> GatewayStep:
         """As `Step` says."""
         return GatewayStep.resume()
+
+
+@dataclass(frozen=True)
+class ChangeCodec(Step):
+    """Offer only this codec from now on (re-INVITE) and wait for the final response."""
+
+    codec: Codec
+
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.change_codecs([self.codec])
+
+
+@dataclass(frozen=True)
+class SendDtmf(Step):
+    """Send tones as telephone-events in RTP, for as long as they take; times in seconds."""
+
+    tones: str
+    duration: float | None = None
+    inter_tone_gap: float | None = None
+
+    def to_border(self) -> GatewayStep:
+        """As `Step` says."""
+        return GatewayStep.send_dtmf(self.tones, self.duration, self.inter_tone_gap)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 
 use crate::audio::{AudioReader, AudioWriter, Clip};
 use crate::call::CallStats;
+use crate::dtmf::dtmf_request;
 use crate::error::{check_process, engine_error, engine_failed};
 use crate::event::Event;
 use crate::settings::{SipSettings, TlsSettings};
@@ -123,6 +124,23 @@ impl Engine {
                 body,
             },
         )
+    }
+
+    #[pyo3(signature = (call, request, tones, transport, duration, inter_tone_gap))]
+    #[expect(clippy::too_many_arguments, reason = "the options of one request")]
+    fn send_dtmf(
+        &self,
+        py: Python<'_>,
+        call: u64,
+        request: u64,
+        tones: String,
+        transport: &str,
+        duration: Option<f64>,
+        inter_tone_gap: Option<f64>,
+    ) -> PyResult<()> {
+        let dtmf = dtmf_request(tones, transport, duration, inter_tone_gap)?;
+        let call = CallId(call);
+        self.command(py, Command::SendDtmf { call, request, dtmf })
     }
 
     fn set_muted(&self, py: Python<'_>, call: u64, muted: bool) -> PyResult<()> {

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::call::{CallEnd, CallState, CallStats, show, stage_name};
+use crate::dtmf::transport_name;
 
 /// One of its nested classes; `match` on them.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -66,6 +67,21 @@ pub(crate) enum Event {
         call: u64,
         content_type: String,
         body: Py<PyBytes>,
+    },
+    DtmfSent {
+        call: u64,
+        request: u64,
+    },
+    DtmfFailed {
+        call: u64,
+        request: u64,
+        cause: String,
+    },
+    DtmfReceived {
+        call: u64,
+        tone: String,
+        duration: Option<f64>,
+        transport: String,
     },
     PlayEnded {
         call: u64,
@@ -143,6 +159,9 @@ impl Event {
                 content_type,
                 body,
             } => info_received(py, call, content_type, &body),
+            E::DtmfSent { call, request } => dtmf_sent(call, request),
+            E::DtmfFailed { call, request, cause } => dtmf_failed(call, request, cause),
+            E::DtmfReceived(received) => dtmf_received(received),
             E::PlayEnded { call, play, completed } => play_ended(call, play, completed),
             E::Ended(call, end, numbers) => {
                 let (state, end, stats) = over(py, call, end, *numbers)?;
@@ -189,6 +208,27 @@ fn info_received(py: Python<'_>, call: CallId, content_type: String, body: &[u8]
         call: call.0,
         content_type,
         body: PyBytes::new(py, body).unbind(),
+    }
+}
+
+fn dtmf_sent(call: CallId, request: u64) -> Event {
+    Event::DtmfSent { call: call.0, request }
+}
+
+fn dtmf_failed(call: CallId, request: u64, cause: String) -> Event {
+    Event::DtmfFailed {
+        call: call.0,
+        request,
+        cause,
+    }
+}
+
+fn dtmf_received(received: io::ReceivedDtmf) -> Event {
+    Event::DtmfReceived {
+        call: received.call.0,
+        tone: received.tone.character().into(),
+        duration: received.duration.map(|time| time.as_secs_f64()),
+        transport: transport_name(received.transport).into(),
     }
 }
 

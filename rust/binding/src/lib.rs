@@ -4,6 +4,7 @@
 mod audio;
 mod buffer;
 mod call;
+mod dtmf;
 mod engine;
 mod error;
 mod event;

@@ -1,8 +1,10 @@
 //! What goes in and out of a [`crate::agent::GatewayAgent`] besides SIP and media: commands of its owner, events for it.
 use std::sync::Arc;
 
-use c2c_proto::io::{CallId, Originator};
+use c2c_proto::dtmf::DtmfRequest;
+use c2c_proto::io::{CallId, Originator, ReceivedDtmf};
 use c2c_proto::media::clip::Clip;
+use c2c_proto::media::codec::Codec;
 use c2c_proto::media::stats::CallStats;
 
 use crate::script::HangUpReason;
@@ -38,6 +40,10 @@ pub enum CallCommand {
     Hold,
     /// Re-INVITE with `a=sendrecv`.
     Resume,
+    /// Re-INVITE that offers only these codecs from now on.
+    ChangeCodecs(Vec<Codec>),
+    /// Send tones as telephone-events (RFC 4733).
+    SendTones(DtmfRequest),
     /// UPDATE that refreshes the session.
     Refresh,
     /// BYE; before the answer 480.
@@ -88,6 +94,8 @@ pub enum GatewayEvent {
         /// Its body.
         body: Vec<u8>,
     },
+    /// A tone of the client's is over.
+    DtmfReceived(ReceivedDtmf),
     /// A request of ours in the call got its final response.
     Responded {
         /// The call.

@@ -2,13 +2,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use c2c_proto::dtmf::DtmfRequest;
 use c2c_proto::media::clip::Clip;
+use c2c_proto::media::codec::Codec;
 
 /// One step. Steps before the first that needs a call happen before the answer; the answer itself is implied by that one.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Step {
     /// 180, then this long.
     Ring(Duration),
+    /// 183 with SDP, then this long: early media.
+    Progress {
+        /// How long.
+        time: Duration,
+        /// What is played meanwhile, and goes on after the answer if it is longer.
+        clip: Option<Arc<Clip>>,
+    },
     /// A final response other than 2xx; ends the script.
     Reject {
         /// 300 to 699.
@@ -49,6 +58,10 @@ pub enum Step {
     Hold,
     /// Re-INVITE with `a=sendrecv`, then its final response.
     Resume,
+    /// Re-INVITE that offers only these codecs from now on, then its final response.
+    ChangeCodecs(Vec<Codec>),
+    /// Tones as telephone-events (RFC 4733), for as long as they take.
+    SendTones(DtmfRequest),
     /// UPDATE that refreshes the session, then its final response.
     Refresh,
     /// BYE; ends the script.
@@ -69,14 +82,14 @@ pub struct HangUpReason {
 impl Step {
     /// Whether it happens before the answer.
     pub fn precedes_answer(&self) -> bool {
-        matches!(self, Self::Ring(_) | Self::Reject { .. })
+        matches!(self, Self::Ring(_) | Self::Progress { .. } | Self::Reject { .. })
     }
 
     /// Whether it needs sound, that is ICE and DTLS to be up.
     pub fn needs_media(&self) -> bool {
         matches!(
             self,
-            Self::Play { .. } | Self::Listen { .. } | Self::Echo(_) | Self::Wait(_)
+            Self::Play { .. } | Self::Listen { .. } | Self::Echo(_) | Self::Wait(_) | Self::SendTones(_)
         )
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::dtmf::{DtmfRequest, DtmfTransport, Tone};
 use crate::media::clip::Clip;
 use crate::media::servers::IceConfig;
 use crate::media::stats::CallStats;
@@ -117,6 +118,15 @@ pub enum Command {
         content_type: String,
         /// Body as it goes on the wire.
         body: Vec<u8>,
+    },
+    /// Send tones, after those that are still being sent.
+    SendDtmf {
+        /// The call.
+        call: CallId,
+        /// The caller's number for this request, repeated in its events.
+        request: u64,
+        /// What, and how.
+        dtmf: DtmfRequest,
     },
     /// Send silence instead of sound, or sound again.
     SetMuted {
@@ -488,6 +498,19 @@ pub struct CallEnd {
     pub hint: String,
 }
 
+/// A tone that came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReceivedDtmf {
+    /// The call.
+    pub call: CallId,
+    /// Which.
+    pub tone: Tone,
+    /// How long it was, if the far side said so.
+    pub duration: Option<Duration>,
+    /// How it came.
+    pub transport: DtmfTransport,
+}
+
 /// What a user agent tells its client, in order.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -560,6 +583,24 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// The first tone was handed to the transport, the others follow in their time.
+    DtmfSent {
+        /// The call.
+        call: CallId,
+        /// The caller's number.
+        request: u64,
+    },
+    /// No tone was sent.
+    DtmfFailed {
+        /// The call.
+        call: CallId,
+        /// The caller's number.
+        request: u64,
+        /// Why.
+        cause: String,
+    },
+    /// A tone from the far side that is over.
+    DtmfReceived(ReceivedDtmf),
     /// A clip ended; `completed` when its last sample has left.
     PlayEnded {
         /// The call.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+pub mod dtmf;
 pub mod error;
 pub mod io;
 pub mod media;

@@ -1,11 +1,12 @@
 //! The gateway's events as Python sees them.
 use c2c_gateway::io::{self, GatewayCallEnd};
 use c2c_gateway::server::ServerEvent;
-use c2c_proto::io::{CallId, Originator};
+use c2c_proto::io::{CallId, Originator, ReceivedDtmf};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::call::{CallStats, show};
+use crate::dtmf::transport_name;
 
 /// One of its nested classes; `match` on them.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -44,6 +45,12 @@ pub(crate) enum GatewayEvent {
         call: u64,
         content_type: String,
         body: Py<PyBytes>,
+    },
+    DtmfReceived {
+        call: u64,
+        tone: String,
+        duration: Option<f64>,
+        transport: String,
     },
     Responded {
         call: u64,
@@ -126,6 +133,7 @@ impl GatewayEvent {
                 content_type,
                 body,
             } => info_received(py, call, content_type, &body),
+            E::DtmfReceived(received) => dtmf_received(received),
             E::Responded { call, method, status } => responded(call, method, status),
             E::SessionRefreshed { call, by_us } => Self::SessionRefreshed { call: call.0, by_us },
             E::Played(call) => Self::Played { call: call.0 },
@@ -156,6 +164,15 @@ fn info_received(py: Python<'_>, call: CallId, content_type: String, body: &[u8]
         call: call.0,
         content_type,
         body: PyBytes::new(py, body).unbind(),
+    }
+}
+
+fn dtmf_received(received: ReceivedDtmf) -> GatewayEvent {
+    GatewayEvent::DtmfReceived {
+        call: received.call.0,
+        tone: received.tone.character().into(),
+        duration: received.duration.map(|time| time.as_secs_f64()),
+        transport: transport_name(received.transport).into(),
     }
 }
 

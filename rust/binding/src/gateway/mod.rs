@@ -21,6 +21,7 @@ pub(crate) use self::misbehaviour::GatewayMisbehaviour;
 pub(crate) use self::script::GatewayStep;
 pub(crate) use self::settings::GatewaySettings;
 use crate::audio::Clip;
+use crate::dtmf::dtmf_request;
 use crate::error::engine_error;
 
 /// A stand-in for the voice gateway on a driver of its own.
@@ -99,6 +100,15 @@ impl Gateway {
 
     fn resume(&self, py: Python<'_>, call: u64) -> PyResult<()> {
         self.call(py, call, CallCommand::Resume)
+    }
+
+    fn change_codecs(&self, py: Python<'_>, call: u64, codecs: Vec<String>) -> PyResult<()> {
+        self.call(py, call, CallCommand::ChangeCodecs(settings::codecs(codecs)?))
+    }
+
+    fn send_dtmf(&self, py: Python<'_>, call: u64, tones: String) -> PyResult<()> {
+        let request = dtmf_request(tones, "RFC2833", None, None)?;
+        self.call(py, call, CallCommand::SendTones(request))
     }
 
     fn refresh(&self, py: Python<'_>, call: u64) -> PyResult<()> {

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::audio::Clip;
+use crate::dtmf::dtmf_request;
 
 /// One step of an agent's script; seconds are from 0 to a day.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -16,6 +17,14 @@ impl GatewayStep {
     #[staticmethod]
     fn ring(seconds: f64) -> PyResult<Self> {
         Ok(Self(Step::Ring(duration("seconds", seconds)?)))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (seconds, clip))]
+    fn progress(seconds: f64, clip: Option<&Clip>) -> PyResult<Self> {
+        let time = duration("seconds", seconds)?;
+        let clip = clip.map(|clip| clip.0.clone());
+        Ok(Self(Step::Progress { time, clip }))
     }
 
     #[staticmethod]
@@ -72,6 +81,18 @@ impl GatewayStep {
     #[staticmethod]
     fn resume() -> Self {
         Self(Step::Resume)
+    }
+
+    #[staticmethod]
+    fn change_codecs(codecs: Vec<String>) -> PyResult<Self> {
+        Ok(Self(Step::ChangeCodecs(super::settings::codecs(codecs)?)))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (tones, duration, inter_tone_gap))]
+    fn send_dtmf(tones: String, duration: Option<f64>, inter_tone_gap: Option<f64>) -> PyResult<Self> {
+        let request = dtmf_request(tones, "RFC2833", duration, inter_tone_gap)?;
+        Ok(Self(Step::SendTones(request)))
     }
 
     #[staticmethod]

@@ -52,7 +52,7 @@ impl GatewaySettings {
             register_expires,
             session_expires,
             refresher: refresher(refreshed_by_gateway),
-            codecs: codecs.iter().map(|name| codec(name)).collect::<PyResult<_>>()?,
+            codecs: self::codecs(codecs)?,
             hearing: Hearing {
                 rate: rate(hearing_rate)?,
                 keep: duration("hearing_seconds", hearing_seconds)?,
@@ -83,6 +83,14 @@ fn refresher(by_gateway: bool) -> Refresher {
 fn algorithm(name: &String) -> PyResult<Algorithm> {
     let known = Algorithm::parse(name);
     known.ok_or_else(|| PyValueError::new_err(format!("algorithms: {name:?} is none of MD5, SHA-256")))
+}
+
+/// Codecs by their names; at least one.
+pub(super) fn codecs(names: Vec<String>) -> PyResult<Vec<Codec>> {
+    if names.is_empty() {
+        return Err(PyValueError::new_err("codecs: none is named"));
+    }
+    names.into_iter().map(|name| codec(&name)).collect()
 }
 
 fn codec(name: &str) -> PyResult<Codec> {

@@ -1,5 +1,8 @@
 //! From the INVITE to the ACK (RFC 3261 §13.3), or to a refusal.
+use std::sync::Arc;
+
 use c2c_proto::io::{CallId, Output};
+use c2c_proto::media::clip::Clip;
 use c2c_proto::sip::identifiers::random_token;
 use c2c_proto::sip::transaction::{InviteServerTransaction, RepeatDue, SuccessRepeat};
 use c2c_proto::sip::{Dialog, HeaderName, Request, Response};
@@ -54,6 +57,21 @@ impl Call {
         let response = self.response(180, "Ringing", context);
         self.respond_to_invite(&response, context);
         context.reach(Moment::Ringing);
+    }
+
+    /// 183 with SDP, once: early media, with something to hear.
+    pub(super) fn progress(&mut self, clip: Option<Arc<Clip>>, context: &mut Context<'_>) {
+        let Some(answer) = self.answer.clone().filter(|_| self.phase == Phase::Proceeding) else {
+            return;
+        };
+        self.has_rung = true;
+        let mut response = self.response(183, "Session Progress", context);
+        set_sdp(&mut response, answer);
+        self.respond_to_invite(&response, context);
+        context.reach(Moment::Ringing);
+        if let Some(clip) = clip {
+            self.media.play(clip, false);
+        }
     }
 
     /// 200 with SDP, if there are sockets; 180 before it if nothing rang yet.

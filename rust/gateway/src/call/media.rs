@@ -1,11 +1,15 @@
 //! One call's sound: media session, the agent's ear and the bad network between them and the client.
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use c2c_proto::dtmf::Step;
 use c2c_proto::io::{Datagram, RandomSource, Transmit};
 use c2c_proto::media::clip::Clip;
+use c2c_proto::media::codec::Codec;
 use c2c_proto::media::description::Direction;
+use c2c_proto::media::dtmf::ReceivedTone;
 use c2c_proto::media::error::MediaError;
 use c2c_proto::media::session::{MediaConfig, MediaEvent, MediaSession};
 use c2c_proto::media::stats::CallStats;
@@ -18,6 +22,8 @@ use crate::context::Context;
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum SoundEvent {
     Connected,
+    /// A tone of the client's is over.
+    Tone(ReceivedTone),
     /// A clip ended; `scripted` when the script started it.
     Played {
         scripted: bool,
@@ -67,6 +73,18 @@ impl CallMedia {
         self.session.reoffer(direction, now)
     }
 
+    /// What is offered and accepted from now on.
+    pub(crate) fn set_codecs(&mut self, codecs: Vec<Codec>) {
+        self.session.set_codecs(codecs);
+    }
+
+    /// Sends tones; a client that takes none gets none.
+    pub(crate) fn send_tones(&mut self, steps: VecDeque<Step>) {
+        if let Err(cause) = self.session.send_tones(steps) {
+            tracing::warn!("tones are not sent: {cause}");
+        }
+    }
+
     pub(crate) fn handle_answer(&mut self, sdp: &[u8], now: Instant) -> Result<(), MediaError> {
         self.session.handle_answer(sdp, now)
     }
@@ -109,6 +127,7 @@ impl CallMedia {
         loop {
             match self.session.poll_event()? {
                 MediaEvent::Connected => return Some(SoundEvent::Connected),
+                MediaEvent::ToneReceived(tone) => return Some(SoundEvent::Tone(tone)),
                 MediaEvent::Failed(error) => return Some(SoundEvent::Failed(error)),
                 MediaEvent::PlayEnded { play, .. } => {
                     let scripted = self.scripted_play.take_if(|mine| *mine == play).is_some();

@@ -14,8 +14,10 @@ mod session_timer;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use c2c_proto::io::{CallId, Datagram, Output};
+use c2c_proto::dtmf::DtmfTransport;
+use c2c_proto::io::{CallId, Datagram, Output, ReceivedDtmf};
 use c2c_proto::media::description::Direction;
+use c2c_proto::media::dtmf::ReceivedTone;
 use c2c_proto::media::stats::CallStats;
 use c2c_proto::sip::transaction::{InviteServerTransaction, SuccessRepeat};
 use c2c_proto::sip::{Dialog, Request, Response};
@@ -115,6 +117,8 @@ impl Call {
             CallCommand::SendInfo { content_type, body } => self.send_info(&content_type, body, false, context),
             CallCommand::Hold => self.reoffer(Direction::SendOnly, false, context),
             CallCommand::Resume => self.reoffer(Direction::SendRecv, false, context),
+            CallCommand::ChangeCodecs(codecs) => self.change_codecs(codecs, false, context),
+            CallCommand::SendTones(request) => self.media.send_tones(request.steps().unwrap_or_default()),
             CallCommand::Refresh => self.send_refresh(false, context),
             CallCommand::HangUp(reason) => self.hang_up(reason, context),
         }
@@ -180,6 +184,7 @@ impl Call {
     fn act(&mut self, action: Action, context: &mut Context<'_>) {
         match action {
             Action::Ring => self.ring(context),
+            Action::Progress(clip) => self.progress(clip, context),
             Action::Reject { status, reason } => self.reject(status, &reason, "rejected", context),
             Action::Answer => self.answer(context),
             Action::Play(clip) => {
@@ -192,6 +197,8 @@ impl Call {
             Action::SendInfo { content_type, body } => self.send_info(&content_type, body, true, context),
             Action::Hold => self.reoffer(Direction::SendOnly, true, context),
             Action::Resume => self.reoffer(Direction::SendRecv, true, context),
+            Action::ChangeCodecs(codecs) => self.change_codecs(codecs, true, context),
+            Action::SendTones(steps) => self.media.send_tones(steps),
             Action::Refresh => self.send_refresh(true, context),
             Action::HangUp(reason) => self.hang_up(reason, context),
             Action::End => context.tell(GatewayEvent::ScriptEnded(self.id)),
@@ -206,6 +213,14 @@ impl Call {
                 if scripted {
                     self.script.notify(Occurrence::Played);
                 }
+            }
+            SoundEvent::Tone(ReceivedTone { tone, duration }) => {
+                context.tell(GatewayEvent::DtmfReceived(ReceivedDtmf {
+                    call: self.id,
+                    tone,
+                    duration: Some(duration),
+                    transport: DtmfTransport::Rfc4733,
+                }));
             }
             SoundEvent::Failed(error) => self.media_failed(&error, context),
         }

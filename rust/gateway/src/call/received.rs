@@ -1,5 +1,6 @@
 //! Requests of the client in the call's dialog.
-use c2c_proto::io::Originator;
+use c2c_proto::dtmf::{self, DtmfTransport};
+use c2c_proto::io::{Originator, ReceivedDtmf};
 use c2c_proto::sip::transaction::{SuccessRepeat, TransactionKey};
 use c2c_proto::sip::{HeaderName, Method, Request, Response};
 
@@ -72,6 +73,17 @@ impl Call {
             context.respond(&reply(info, 200, "OK"));
         }
         let content_type = info.headers.content_type().ok().flatten();
+        let is_dtmf = content_type
+            .as_ref()
+            .is_some_and(|kind| kind.is("application/dtmf-relay"));
+        if let Some((tone, duration)) = dtmf::from_info(&info.body).filter(|_| is_dtmf) {
+            context.tell(GatewayEvent::DtmfReceived(ReceivedDtmf {
+                call: self.id,
+                tone,
+                duration,
+                transport: DtmfTransport::Info,
+            }));
+        }
         context.tell(GatewayEvent::InfoReceived {
             call: self.id,
             content_type: content_type.map(|media| media.essence.to_owned()).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Requests of our own in the call's dialog, and what becomes of them.
 use std::time::Instant;
 
+use c2c_proto::media::codec::Codec;
 use c2c_proto::media::description::Direction;
 use c2c_proto::sip::identifiers::random_branch;
 use c2c_proto::sip::transaction::{
@@ -94,6 +95,12 @@ impl Call {
         capabilities().close(&mut invite.headers, SUPPORTED);
         invite.body = offer.into_bytes();
         self.send(invite, scripted, context);
+    }
+
+    /// Re-INVITE that offers these codecs, and no others from now on.
+    pub(super) fn change_codecs(&mut self, codecs: Vec<Codec>, scripted: bool, context: &mut Context<'_>) {
+        self.media.set_codecs(codecs);
+        self.reoffer(Direction::SendRecv, scripted, context);
     }
 
     pub(super) fn send_bye(&mut self, reason: Option<String>, context: &mut Context<'_>) {

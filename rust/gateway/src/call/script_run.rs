@@ -1,8 +1,11 @@
 //! One call's way through the script: told what happens and the time, says what to do next.
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use c2c_proto::dtmf::{self, DtmfRequest};
 use c2c_proto::media::clip::Clip;
+use c2c_proto::media::codec::Codec;
 
 use crate::script::{HangUpReason, Step};
 
@@ -10,6 +13,7 @@ use crate::script::{HangUpReason, Step};
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Action {
     Ring,
+    Progress(Option<Arc<Clip>>),
     Reject { status: u16, reason: String },
     Answer,
     Play(Arc<Clip>),
@@ -18,6 +22,8 @@ pub(crate) enum Action {
     SendInfo { content_type: String, body: Vec<u8> },
     Hold,
     Resume,
+    ChangeCodecs(Vec<Codec>),
+    SendTones(VecDeque<dtmf::Step>),
     Refresh,
     HangUp(Option<HangUpReason>),
     End,
@@ -154,6 +160,7 @@ impl ScriptRun {
     fn enter(&mut self, step: Step, now: Instant) -> (Waiting, Option<Action>) {
         match step {
             Step::Ring(time) => (Waiting::Until(now + time), Some(Action::Ring)),
+            Step::Progress { time, clip } => (Waiting::Until(now + time), Some(Action::Progress(clip))),
             Step::Reject { status, reason } => (Waiting::Forever, Some(Action::Reject { status, reason })),
             Step::Answer => (Waiting::Nothing, None),
             Step::Play { clip, background } => (played(background), Some(Action::Play(clip))),
@@ -164,6 +171,8 @@ impl ScriptRun {
             Step::AwaitInfo(at_most) => (self.info_or(now + at_most), None),
             Step::Hold => (Waiting::Response, Some(Action::Hold)),
             Step::Resume => (Waiting::Response, Some(Action::Resume)),
+            Step::ChangeCodecs(codecs) => (Waiting::Response, Some(Action::ChangeCodecs(codecs))),
+            Step::SendTones(request) => tones(&request, now),
             Step::Refresh => (Waiting::Response, Some(Action::Refresh)),
             Step::HangUp(reason) => (Waiting::Forever, Some(Action::HangUp(reason))),
         }
@@ -183,6 +192,19 @@ impl ScriptRun {
 
 fn played(background: bool) -> Waiting {
     if background { Waiting::Nothing } else { Waiting::Played }
+}
+
+fn tones(request: &DtmfRequest, now: Instant) -> (Waiting, Option<Action>) {
+    // whoever makes the step has checked the tones
+    let steps = request.steps().unwrap_or_default();
+    let time = steps.iter().map(|step| match step {
+        dtmf::Step::Tone { duration, gap, .. } => *duration + *gap,
+        dtmf::Step::Pause(time) => *time,
+    });
+    (
+        Waiting::Until(now + time.sum::<Duration>()),
+        Some(Action::SendTones(steps)),
+    )
 }
 
 #[cfg(test)]

@@ -63,8 +63,12 @@ impl Call {
         };
         let content_type = kind.essence.to_owned();
         ctx.refuse(&request, 200, "OK");
-        // digits are not told yet
-        if !content_type.eq_ignore_ascii_case("application/dtmf-relay") {
+        let is_relay = content_type.eq_ignore_ascii_case("application/dtmf-relay");
+        if is_relay || content_type.eq_ignore_ascii_case("application/dtmf") {
+            self.hear_tone(&request.body, ctx);
+        }
+        // the SDK tells the bare tone of application/dtmf as INFO, too
+        if !is_relay {
             ctx.emit(Event::InfoReceived {
                 call: self.id(),
                 content_type,

@@ -1,11 +1,14 @@
 //! A call's media session and what it asks of the driver.
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::io::{AudioPort, CallId, Datagram, Event, NetworkInput, Output, Stage};
+use crate::dtmf::{DtmfTransport, Step};
+use crate::io::{AudioPort, CallId, Datagram, Event, NetworkInput, Output, ReceivedDtmf, Stage};
 use crate::media::clip::Clip;
 use crate::media::description::Direction;
+use crate::media::dtmf::ReceivedTone;
 use crate::media::error::MediaError;
 use crate::media::session::{MediaConfig, MediaEvent, MediaSession};
 use crate::media::stats::CallStats;
@@ -138,6 +141,12 @@ impl CallMedia {
         }
     }
 
+    /// Sends tones as telephone-events; the error says why not.
+    pub(super) fn send_tones(&mut self, steps: VecDeque<Step>) -> Result<(), &'static str> {
+        let session = self.session.as_mut().ok_or("the call has no media yet")?;
+        session.send_tones(steps)
+    }
+
     /// Starts a clip, or says at once that it ended.
     pub(super) fn play(&mut self, play: u64, clip: Arc<Clip>, ctx: &mut Context<'_>) {
         let is_playing = self.session.as_mut().is_some_and(|session| session.play(play, clip));
@@ -171,6 +180,14 @@ impl CallMedia {
                 MediaEvent::IceConnected | MediaEvent::Closed => {}
                 MediaEvent::Connected => self.connected(ctx),
                 MediaEvent::PlayEnded { play, completed } => self.play_ended(play, completed, ctx),
+                MediaEvent::ToneReceived(ReceivedTone { tone, duration }) => {
+                    ctx.emit(Event::DtmfReceived(ReceivedDtmf {
+                        call: self.call,
+                        tone,
+                        duration: Some(duration),
+                        transport: DtmfTransport::Rfc4733,
+                    }));
+                }
                 MediaEvent::Failed(error) => failure = failure.or(Some(error)),
                 MediaEvent::Warning(text) => ctx.emit(warning(Stage::Media, text)),
                 MediaEvent::ServerWarning(text) => ctx.emit(warning(Stage::Ice, text)),
@@ -208,9 +225,10 @@ impl CallMedia {
         }
     }
 
+    /// Told once, though media may begin anew with what the 2xx says.
     fn connected(&mut self, ctx: &mut Context<'_>) {
-        ctx.emit(Event::MediaConnected(self.call));
         if !std::mem::replace(&mut self.is_ticking, true) {
+            ctx.emit(Event::MediaConnected(self.call));
             ctx.output(Output::StartTicking(self.call));
         }
     }

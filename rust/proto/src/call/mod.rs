@@ -1,4 +1,5 @@
 //! One outgoing call: the INVITE dialog, its media, and every way in which both end.
+mod dtmf;
 pub(crate) mod end;
 mod hangup;
 mod info;
@@ -14,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use dtmf::InfoTones;
 use invite::Invite;
 use media::CallMedia;
 use reinvite::AwaitedAck;
@@ -38,6 +40,7 @@ pub(crate) struct Call {
     dialog: Option<Dialog>,
     media: CallMedia,
     timer: SessionTimer,
+    tones: InfoTones,
     awaited_ack: Option<AwaitedAck>,
     /// The far side said BYE.
     was_hung_up: bool,
@@ -61,6 +64,7 @@ impl Call {
             dialog: None,
             media: CallMedia::new(id),
             timer: SessionTimer::new(ctx.signaling.identity.settings().session_expires),
+            tones: InfoTones::default(),
             awaited_ack: None,
             was_hung_up: false,
         };
@@ -95,18 +99,20 @@ impl Call {
         self.pump(ctx);
     }
 
-    /// Runs what is due of media, session timer and an unacknowledged 2xx.
+    /// Runs what is due of media, session timer, tones and an unacknowledged 2xx.
     pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         self.media.handle_timeout(ctx.now);
         self.pump(ctx);
         self.run_session_timer(ctx);
+        self.run_tones(ctx);
         self.run_awaited_ack(ctx);
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let ack = self.awaited_ack.as_ref().map(AwaitedAck::poll_timeout);
-        let times = [self.media.poll_timeout(), self.timer.poll_timeout(), ack];
+        let tones = self.tones.poll_timeout();
+        let times = [self.media.poll_timeout(), self.timer.poll_timeout(), tones, ack];
         times.into_iter().flatten().min()
     }
 

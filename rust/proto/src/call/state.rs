@@ -96,6 +96,7 @@ impl Call {
         let was_answered = self.phase == Phase::Answered;
         self.phase = Phase::Over;
         self.timer.stop();
+        self.tones.stop();
         self.awaited_ack = None;
         let stats = Box::new(self.stats(ctx.now));
         self.media.close(ctx);

@@ -30,6 +30,7 @@ mod checklist;
 mod credentials;
 mod pairs;
 mod requests;
+mod restart;
 mod stun;
 #[cfg(test)]
 mod tests;

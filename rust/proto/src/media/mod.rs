@@ -6,6 +6,7 @@ pub mod conceal;
 mod delay;
 pub mod description;
 pub mod dtls;
+pub mod dtmf;
 pub mod error;
 pub mod fingerprint;
 pub mod g711;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::clip::Clip;
 use super::codec::{Codec, CodecError, Encoder, OpusSettings};
+use super::dtmf::OutgoingEvent;
 use super::level;
 use super::source::Source;
 use super::stats::CallStats;
@@ -108,14 +109,7 @@ impl AudioSender {
         }
         // RFC 3551 §4.1: the first packet of a talkspurt; without silence suppression only a pause begins a new one
         let marker = std::mem::take(&mut self.is_spurt);
-        self.sequence = sequence.wrapping_add(1);
-        self.packets += 1;
-        self.octets += self.packet.len() as u64;
-        self.last = Some(LastPacket {
-            sent: now,
-            timestamp,
-            clock_rate: codec.clock_rate(),
-        });
+        self.count(self.packet.len(), timestamp, now);
         Some(OutgoingRtp {
             payload_type: self.payload_type,
             marker,
@@ -133,6 +127,33 @@ impl AudioSender {
         self.level = level::SILENCE;
         self.timestamp = self.timestamp.wrapping_add(codec.frame_ticks());
         self.is_spurt = true;
+    }
+
+    /// RTP time of the next 20 ms.
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// The packet of a telephone-event that stands in for the next 20 ms of sound; clip and writer go on.
+    pub fn tick_event<'a>(
+        &mut self,
+        payload_type: u8,
+        event: &'a OutgoingEvent,
+        audio: &mut dyn AudioPort,
+        now: Instant,
+    ) -> OutgoingRtp<'a> {
+        let (is_spurt, timestamp) = (self.is_spurt, self.timestamp);
+        self.skip(audio);
+        self.is_spurt = is_spurt;
+        self.count(event.payload.len(), timestamp, now);
+        OutgoingRtp {
+            payload_type,
+            marker: event.marker,
+            sequence: self.sequence.wrapping_sub(1),
+            timestamp: event.timestamp,
+            ssrc: self.ssrc,
+            payload: &event.payload,
+        }
     }
 
     /// Goes on with another codec: sequence numbers continue, timestamps advance by its clock rate.
@@ -200,6 +221,18 @@ impl AudioSender {
         stats.bytes_sent = self.octets;
         stats.frames_late = self.source.late();
         stats.level_out = self.level;
+    }
+
+    /// Counts a packet, whose sequence number was the next one.
+    fn count(&mut self, octets: usize, timestamp: u32, now: Instant) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets += 1;
+        self.octets += octets as u64;
+        self.last = Some(LastPacket {
+            sent: now,
+            timestamp,
+            clock_rate: self.encoder.codec().clock_rate(),
+        });
     }
 
     fn encode_next(&mut self, audio: &mut dyn AudioPort) -> Result<(), CodecError> {

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::identity::Identity;
-use self::negotiation::{Agreement, LocalTransport, Negotiation};
+use self::negotiation::Negotiation;
 use self::paths::Paths;
 use super::clip::Clip;
 use super::codec::Codec;
-use super::description::{self, Direction, RemoteDescription, TelephoneEvent};
 use super::dtls::{DtlsCertificate, DtlsRole, DtlsVersions};
+use super::dtmf::{EventReceiver, EventSender, ReceivedTone};
 use super::error::MediaError;
 use super::gatherer::GatherEvent;
 use super::ice::IceCredentials;
-use super::receiver::{AudioReceiver, IncomingRtp};
-use super::reports::{Reports, RtcpNews};
-use super::rtp::{FIXED_HEADER, RtpHeader};
+use super::receiver::AudioReceiver;
+use super::reports::Reports;
 use super::sender::AudioSender;
 use super::servers::IceConfig;
 use super::stats::{CallStats, SetupTimes};
@@ -26,6 +25,8 @@ use crate::io::{AudioPort, ClockOrigin, Datagram, NetworkInput, NetworkRequest, 
 
 mod identity;
 mod negotiation;
+mod offer_answer;
+mod packets;
 mod paths;
 
 /// A tick later than this is counted.
@@ -82,6 +83,8 @@ pub enum MediaEvent {
         /// False when stopped.
         completed: bool,
     },
+    /// A tone of the far side's is over (RFC 4733).
+    ToneReceived(ReceivedTone),
     /// The far side closed the path (DTLS `close_notify`). It overtakes the BYE of a call's normal end; without one, ICE's
     /// consent checks end the call.
     Closed,
@@ -102,6 +105,8 @@ pub struct MediaSession {
     paths: Paths,
     sender: AudioSender,
     receiver: AudioReceiver,
+    tones_out: EventSender,
+    tones_in: EventReceiver,
     reports: Reports,
     timing: TimingRandom,
     playing: Option<u64>,
@@ -145,6 +150,8 @@ impl MediaSession {
             paths,
             sender,
             receiver: AudioReceiver::new(&[]),
+            tones_out: EventSender::default(),
+            tones_in: EventReceiver::default(),
             reports,
             timing,
             playing: None,
@@ -165,59 +172,6 @@ impl MediaSession {
         }
         self.paths.set_sockets(sockets, now);
         self.follow(now);
-    }
-
-    /// The SDP to send in an INVITE; we are controlling, `a=setup:actpass`. Asked again it is the same.
-    pub fn create_offer(&mut self, _now: Instant) -> Result<String, MediaError> {
-        let transport = self.local_transport()?;
-        self.negotiation.offer(transport)
-    }
-
-    /// Applies the far side's answer, from 18x or 2xx; the same one again changes nothing.
-    pub fn handle_answer(&mut self, sdp: &[u8], now: Instant) -> Result<(), MediaError> {
-        let remote = description::read(sdp)?;
-        let is_first = self.negotiation.agreement().is_none();
-        let agreement = self.negotiation.take_answer(remote.clone())?;
-        if is_first {
-            return self.establish(remote, agreement, now);
-        }
-        self.follow_agreement(agreement)
-    }
-
-    /// Answers an offer. The first one sets the call up; a later one may change direction and codecs. One that changes the
-    /// transport is [`MediaError::OfferNotAcceptable`], and nothing changes then.
-    pub fn handle_offer(&mut self, sdp: &[u8], now: Instant) -> Result<String, MediaError> {
-        let remote = description::read(sdp)?;
-        if self.negotiation.agreement().is_some() {
-            let (answer, agreement) = self.negotiation.answer_again(&remote)?;
-            self.follow_agreement(agreement)?;
-            return Ok(answer);
-        }
-        let transport = self.local_transport()?;
-        let (answer, agreement) = self.negotiation.answer(&remote, transport)?;
-        self.establish(remote, agreement, now)?;
-        Ok(answer)
-    }
-
-    /// A new offer in an established call with this direction (`o=` version one higher); its answer goes to
-    /// `handle_answer`.
-    pub fn reoffer(&mut self, direction: Direction, _now: Instant) -> Result<String, MediaError> {
-        self.negotiation.reoffer(direction)
-    }
-
-    /// What to offer or accept from now on, most wanted first.
-    pub fn set_codecs(&mut self, codecs: Vec<Codec>) {
-        self.negotiation.set_codecs(codecs);
-    }
-
-    /// Whether an offer of ours has no answer yet: there can be no other one, of either side (RFC 3264 §4).
-    pub fn is_offering(&self) -> bool {
-        self.negotiation.is_offering()
-    }
-
-    /// Whether the far side holds the call: nothing is sent.
-    pub fn is_held(&self) -> bool {
-        self.negotiation.is_held()
     }
 
     /// Takes a datagram from one of the sockets.
@@ -289,6 +243,8 @@ impl MediaSession {
             self.route(now);
         }
         self.receiver.tick(audio, now);
+        self.tones_in.handle_timeout(now);
+        self.follow_tones();
     }
 
     /// Starts a clip; `false` when another one plays.
@@ -314,13 +270,6 @@ impl MediaSession {
     /// Sends silence instead of sound, or sound again.
     pub fn set_muted(&mut self, muted: bool) {
         self.sender.set_muted(muted);
-    }
-
-    /// Payload type and clock rate for DTMF towards the far side (RFC 4733), if it takes any.
-    pub fn telephone_event(&self) -> Option<TelephoneEvent> {
-        self.negotiation
-            .agreement()
-            .and_then(|agreement| agreement.telephone_event)
     }
 
     /// The call's numbers; `setup.invite_sent`, `ringing` and `answered` are the SIP side's.
@@ -361,37 +310,6 @@ impl MediaSession {
         self.end();
     }
 
-    fn local_transport(&self) -> Result<LocalTransport, MediaError> {
-        let candidates = self.transport.candidates().to_vec();
-        if candidates.is_empty() && self.paths.is_relay_only() {
-            return Err(MediaError::NoRelay(self.paths.failures()));
-        }
-        if candidates.is_empty() && !self.negotiation.has_local() {
-            return Err(MediaError::WrongState("a description was asked for before set_sockets"));
-        }
-        Ok(LocalTransport {
-            credentials: self.transport.credentials().clone(),
-            candidates,
-            fingerprint: self.certificate.fingerprint().to_owned(),
-        })
-    }
-
-    fn establish(&mut self, remote: RemoteDescription, agreed: Agreement, now: Instant) -> Result<(), MediaError> {
-        self.follow_agreement(agreed)?;
-        let peers = remote.transport.candidates.iter();
-        self.paths.permit(peers.map(|candidate| candidate.address.ip()), now);
-        self.transport.start(remote.transport, agreed.roles, now)?;
-        self.follow(now);
-        Ok(())
-    }
-
-    fn follow_agreement(&mut self, agreed: Agreement) -> Result<(), MediaError> {
-        let (payload_type, codec) = agreed.codec;
-        self.sender.set_codec(codec, payload_type)?;
-        self.receiver.set_payload_types(&self.negotiation.receivable());
-        Ok(())
-    }
-
     /// Takes a datagram of the peer's, relayed or not.
     fn handle_peer(&mut self, datagram: Datagram<'_>, now: Instant) {
         match self.transport.handle_datagram(datagram, now) {
@@ -424,59 +342,6 @@ impl MediaSession {
                 // checks and consent find out for themselves
                 GatherEvent::RelayLost(_) | GatherEvent::Closed => {}
             }
-        }
-    }
-
-    fn handle_rtp(&mut self, header: &RtpHeader, packet: &[u8], now: Instant) {
-        let is_ours = header.ssrc == self.negotiation.identity.ssrc;
-        let payload = header
-            .payload(packet)
-            .filter(|_| !is_ours && self.negotiation.expects(header.payload_type));
-        let Some(payload) = payload else {
-            self.senseless += 1;
-            return;
-        };
-        let rtp = IncomingRtp {
-            payload_type: header.payload_type,
-            marker: header.marker,
-            sequence: header.sequence,
-            timestamp: header.timestamp,
-            ssrc: header.ssrc,
-            payload,
-        };
-        self.receiver.receive(rtp, now);
-        let since = self.since_start(now);
-        self.setup.first_packet_in.get_or_insert(since);
-    }
-
-    fn handle_rtcp(&mut self, packet: &[u8], now: Instant) {
-        match self.reports.handle_rtcp(packet, now) {
-            // the end of the call is told by SIP
-            Ok(RtcpNews::Numbers | RtcpNews::Goodbye) => {}
-            Err(_) => self.senseless += 1,
-        }
-    }
-
-    fn send_frame(&mut self, audio: &mut dyn AudioPort, now: Instant) {
-        let since = self.since_start(now);
-        if !self.negotiation.sends() {
-            return self.sender.skip(audio);
-        }
-        let Some(rtp) = self.sender.tick(audio, now) else {
-            return;
-        };
-        let header = RtpHeader {
-            // RFC 3551 §4.1: the start of a talk spurt
-            marker: rtp.marker || self.setup.first_packet_out.is_none(),
-            payload_type: rtp.payload_type,
-            sequence: rtp.sequence,
-            timestamp: rtp.timestamp,
-            ssrc: rtp.ssrc,
-            length: FIXED_HEADER,
-            has_padding: false,
-        };
-        if self.transport.send_rtp(&header, rtp.payload) {
-            self.setup.first_packet_out.get_or_insert(since);
         }
     }
 

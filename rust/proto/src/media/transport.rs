@@ -85,8 +85,11 @@ impl MediaTransport {
         self.ice.credentials()
     }
 
-    /// Starts connectivity checks. Errors: unusable ICE credentials.
+    /// Starts connectivity checks, and anew with another peer when there was one. Errors: unusable ICE credentials.
     pub fn start(&mut self, remote: RemoteTransport, roles: Roles, now: Instant) -> Result<(), MediaError> {
+        if self.remote.is_some() {
+            self.forget_peer(now)?;
+        }
         // RFC 8445 §6.1.1: the offerer controls, unless the other side is the only full one
         let is_controlling = roles.is_offerer || remote.is_lite;
         let (credentials, candidates) = (remote.credentials.clone(), remote.candidates.clone());
@@ -192,6 +195,15 @@ impl MediaTransport {
         self.send_dtls();
         self.ice.close();
         self.is_over = true;
+    }
+
+    fn forget_peer(&mut self, now: Instant) -> Result<(), MediaError> {
+        self.ice.restart(now)?;
+        (self.dtls, self.srtp) = (None, None);
+        (self.dtls_source, self.handshake_deadline) = (None, None);
+        self.is_certified = false;
+        self.transmits.clear();
+        Ok(())
     }
 
     fn handle_stun(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {

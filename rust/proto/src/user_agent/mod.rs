@@ -71,6 +71,9 @@ impl UserAgent {
                 content_type,
                 body,
             } => self.with_call(call, now, |call, ctx| call.send_info(request, &content_type, body, ctx)),
+            Command::SendDtmf { call, request, dtmf } => {
+                self.with_call(call, now, |call, ctx| call.send_dtmf(request, &dtmf, ctx));
+            }
             Command::EndCall { call, reason } => self.with_call(call, now, |call, ctx| call.hang_up(reason, ctx)),
             Command::SetMuted { call, muted } => self.with_call(call, now, |call, ctx| call.set_muted(muted, ctx)),
             Command::Play { call, play, clip } => self.with_call(call, now, |call, ctx| call.play(play, clip, ctx)),

@@ -25,6 +25,8 @@ pub(crate) enum Owner {
     /// BYE in the dialog of a branch that lost.
     Stray(CallId),
     Info(CallId, u64),
+    /// INFO with a tone.
+    Tone(CallId),
     Update(CallId),
 }
 
@@ -220,6 +222,7 @@ impl Owner {
             | Self::Bye(call)
             | Self::Stray(call)
             | Self::Info(call, _)
+            | Self::Tone(call)
             | Self::Update(call) => Some(call),
         }
     }

@@ -61,3 +61,28 @@ fn requests_of_an_early_dialog_are_refused() {
     }
     assert_eq!(rig.events(), ["Ringing"]);
 }
+
+#[test]
+fn a_2xx_may_bring_other_media_than_the_183() {
+    for tag in ["callee", "another-branch"] {
+        let (mut rig, invite) = Rig::inviting();
+        let announcement = rig.far_answer(&invite.body, &[Codec::Pcmu]);
+        rig.say(&invite.answer(183, "Session Progress", "callee").sdp(&announcement));
+        rig.far.as_mut().unwrap().sound.tone = Some(500.0);
+        rig.advance(Duration::from_secs(2));
+        assert!(rig.sound.loudness(24_000) > 1_000.0);
+        assert_eq!(rig.events(), ["TrackAdded", "Ringing", "MediaConnected"]);
+        let sdp = rig.far_answer(&invite.body, &[Codec::Opus]);
+        rig.sound.tone = Some(440.0);
+        rig.say(&invite.answer(200, "OK", tag).sdp(&sdp));
+        rig.advance(Duration::from_secs(2));
+        assert_eq!(rig.events(), ["Answered"]);
+        assert!(rig.sound.loudness(24_000) < 10.0, "the announcement is over");
+        let far = rig.far.as_mut().unwrap();
+        assert!(far.is_connected() && far.sound.loudness(24_000) > 3_000.0);
+        far.sound.tone = Some(700.0);
+        rig.advance(Duration::from_secs(1));
+        assert!(rig.sound.loudness(24_000) > 3_000.0);
+        assert_eq!(rig.agent.stats(crate::support::CALL, rig.now).unwrap().codec, "opus");
+    }
+}

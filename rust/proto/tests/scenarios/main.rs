@@ -14,6 +14,7 @@ mod codec_changed_in_mid_call;
 mod connect_retried;
 mod digest_stale_nonce;
 mod disconnect;
+mod dtmf_both_ways;
 mod early_media;
 mod forked_answers;
 mod info_both_ways;

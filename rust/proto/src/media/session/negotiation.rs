@@ -84,6 +84,14 @@ impl Negotiation {
         self.pending.is_some() || (self.local.is_some() && self.remote.is_none())
     }
 
+    /// Whether a description is of the far side's present transport. An answer of another one, in a 2xx after an 18x or in
+    /// an 18x of another branch, takes its place until the call is set up.
+    pub(super) fn is_same_transport(&self, remote: &RemoteDescription) -> bool {
+        self.remote
+            .as_ref()
+            .is_some_and(|earlier| remote.is_same_transport(earlier))
+    }
+
     /// What to offer or accept from now on, most wanted first.
     pub(super) fn set_codecs(&mut self, codecs: Vec<Codec>) {
         self.codecs = codecs;
@@ -150,23 +158,13 @@ impl Negotiation {
         if self.local.is_none() {
             return Err(MediaError::WrongState("handle_answer before create_offer"));
         }
-        let roles = match (&self.remote, &self.agreement) {
-            (Some(earlier), Some(agreement)) => {
-                if !remote.is_same_transport(earlier) || contradicts(remote.setup, agreement.roles.dtls) {
-                    return Err(MediaError::BadDescription(
-                        "a later answer with another transport; forked calls are not supported".into(),
-                    ));
-                }
-                agreement.roles
+        let roles = match self.agreement.filter(|_| self.is_same_transport(&remote)) {
+            Some(agreement) if contradicts(remote.setup, agreement.roles.dtls) => {
+                return Err(unusable_answer("it changes the DTLS roles"));
             }
-            _ => Roles {
-                is_offerer: true,
-                dtls: match remote.setup {
-                    Some(Setup::Passive) => DtlsRole::Client,
-                    // RFC 4145 §4.1: active when it is missing; actpass is wrong in an answer, and active likely meant
-                    Some(Setup::Active | Setup::Actpass) | None => DtlsRole::Server,
-                },
-            },
+            Some(agreement) => agreement.roles,
+            None if self.pending.is_some() => return Err(unusable_answer("it changes the transport")),
+            None => roles_of_offerer(remote.setup),
         };
         let agreement = self.agree(remote, roles)?;
         if let Some(offer) = self.pending.take() {
@@ -292,6 +290,21 @@ impl Negotiation {
     fn remember(&mut self) {
         self.known = self.receivable();
     }
+}
+
+fn roles_of_offerer(answered: Option<Setup>) -> Roles {
+    Roles {
+        is_offerer: true,
+        dtls: match answered {
+            Some(Setup::Passive) => DtlsRole::Client,
+            // RFC 4145 §4.1: active when it is missing; actpass is wrong in an answer, and active likely meant
+            Some(Setup::Active | Setup::Actpass) | None => DtlsRole::Server,
+        },
+    }
+}
+
+fn unusable_answer(why: &str) -> MediaError {
+    MediaError::BadDescription(format!("{why}, which the answer to a re-offer of ours cannot"))
 }
 
 /// Whether a description asks for the DTLS role that is ours.
