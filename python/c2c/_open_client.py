@@ -12,7 +12,7 @@ from c2c._config_manager import ConfigManager, call_target
 from c2c._connecting import Connecting
 from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected
 from c2c._session_manager import SessionManager
-from c2c._sip_manager import SipManager
+from c2c._sip_manager import Obstacle, SipManager
 from c2c._tls import Trust
 
 if TYPE_CHECKING:
@@ -124,15 +124,17 @@ class OpenClient:
 
     async def _connect(self) -> None:
         limit = self._config.connect_timeout
+        obstacle = _SILENT_ENDPOINT
         with trio.move_on_after(limit):
             config = await self._configs.load()
             self._target = call_target(config)
-            await self._register(config)
+            try:
+                await self._register(config)
+            finally:
+                obstacle = self.sip.obstacle
             return
         text = f"Operation timed out after {limit * 1000:.0f}ms"
-        last = self.sip.last_failure
-        cause, hint = (str(last), last.hint) if last else (text, None)
-        raise ConnectTimeout(text, stage=self.sip.stage, cause=cause, hint=hint)
+        raise ConnectTimeout(text, stage=obstacle.stage, cause=obstacle.cause, hint=obstacle.hint)
 
     async def _register(self, config: EndpointConfig) -> None:
         from c2c._c2c import SipSettings
@@ -181,3 +183,8 @@ def prefixed(prefix: str) -> Iterator[None]:
         yield
     except C2CError as error:
         raise error.prefixed(prefix) from error.__cause__
+
+
+_SILENT_ENDPOINT = Obstacle(
+    "config", "the endpoint did not answer in time", "check that the endpoint URL opens from this machine"
+)

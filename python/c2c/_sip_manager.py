@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import trio
 
@@ -31,6 +31,14 @@ STOP_LIMIT = 3  # seconds; the engine itself lingers for 2
 logger = logging.getLogger("c2c.sip")
 
 
+class Obstacle(NamedTuple):
+    """Where and why connecting does not go on."""
+
+    stage: str
+    cause: str
+    hint: str | None
+
+
 class SipManager:
     """One client's connection; `on_failure` gets what ends the client."""
 
@@ -45,7 +53,7 @@ class SipManager:
         self._stopped: trio.Event | None = None
         self.is_initialised = False
         self.closed = trio.Event()
-        self.last_failure: ConnectFailed | None = None
+        self._last_failure: ConnectFailed | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -54,11 +62,13 @@ class SipManager:
         return usable and (self._registered or not self._needs_registration)
 
     @property
-    def stage(self) -> str:
-        """Where connecting is now."""
-        if not self.is_initialised:
-            return "config"
-        return "register" if self._open else "websocket"
+    def obstacle(self) -> Obstacle:
+        """What keeps a connection that is being made from being ready."""
+        if self._open:
+            return Obstacle("register", "REGISTER was not answered", None)
+        if (last := self._last_failure) is not None:
+            return Obstacle("websocket", str(last), last.hint)
+        return Obstacle("websocket", "the SIP server did not open the WebSocket", _CONNECT_HINTS["connect"])
 
     async def run(self, *routes: Routes) -> None:
         """Pumps the engine's events to their routes until the last one: a byte wakes it, it takes all there are."""
@@ -81,7 +91,7 @@ class SipManager:
         """Opens the WebSocket and registers; what may pass is tried again until the caller cancels and stops."""
         await self.wait_stopped()
         self._needs_registration = register
-        self.last_failure = None
+        self._last_failure = None
         self.is_initialised = True
         self._attempt = attempt = _Attempt()
         try:
@@ -151,7 +161,7 @@ class SipManager:
         text = f"{event.step}: {event.cause}"
         error = ConnectFailed(text, cause=event.cause, hint=_CONNECT_HINTS.get(event.step))
         logger.info("WebSocket: %s", text)
-        self.last_failure = error
+        self._last_failure = error
         self._bus.emit(events.Disconnected(None, event.cause))
         if event.is_final:
             self.is_initialised = False
@@ -229,7 +239,7 @@ def _drain(wake: socket.socket) -> bool:
 
 
 def _rejection(event: Event.RegistrationFailed) -> RegistrationRejected:
-    hint = _REGISTER_HINTS.get(event.status) or (None if event.status else _SILENT_REGISTRAR)
+    hint = _REGISTER_HINTS.get(event.status or event.cause)
     return RegistrationRejected(
         f"Registration failed: {event.cause}", sip_status=event.status, cause=event.cause, hint=hint
     )
@@ -241,8 +251,9 @@ _CONNECT_HINTS = {
     "tls": "give the server's CA with tls=TLSConfig(ca_file=...) or SSL_CERT_FILE, and check the name in it",
     "upgrade": "check that the endpoint's wsUri is that of a SIP over WebSocket server (subprotocol sip)",
 }
-_SILENT_REGISTRAR = "the SIP server did not answer REGISTER: check its state"
-_REGISTER_HINTS: dict[int | None, str] = {
+_REGISTER_HINTS: dict[int | str, str] = {
+    "Request Timeout": "the SIP server did not answer REGISTER: check its state",
+    "Connection Error": "the SIP server closed the connection while REGISTER was under way: check its state and logs",
     404: "the SIP server does not know the realm or user: check the endpoint's configuration",
     503: "the SIP server is not available: try again later",
 }

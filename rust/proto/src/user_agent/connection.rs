@@ -73,6 +73,11 @@ impl Connection {
         matches!(self.state, State::Opening { .. } | State::Waiting { .. })
     }
 
+    /// Whether the next attempt is still to come.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
     pub(super) fn is_lingering(&self) -> bool {
         matches!(self.state, State::Lingering { .. })
     }

@@ -28,6 +28,10 @@ impl UserAgent {
     /// Ends calls and registration; the WebSocket is closed when their answers are in, or after 2 s.
     pub(super) fn disconnect(&mut self, now: Instant) {
         self.connection.take_next();
+        if self.connection.is_waiting() {
+            // there is nothing to close, so nobody would tell of its end
+            return self.ended(None, None, now);
+        }
         if self.connection.is_opening() {
             self.core.outputs.push_back(Output::CloseWebSocket(NORMAL_CLOSURE));
             self.connection.close();

@@ -42,10 +42,12 @@ fn disconnect_ends_the_waiting() {
     let mut rig = connecting();
     rig.fail_open(false);
     rig.command(Command::Disconnect);
-    rig.close(None, "");
+    assert_eq!(rig.closed_with, None, "there is no WebSocket that could be closed");
     assert_eq!(rig.events(), ["ConnectFailed", "Disconnected -"]);
     assert_eq!(rig.run_out(), Duration::ZERO);
     assert_eq!(rig.opened.len(), 1);
+    rig.command(Command::Connect(Box::new(Rig::settings())));
+    assert_eq!(rig.events(), ["Connecting"], "but it may be asked for again");
 }
 
 #[test]
