@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 SIP = "endpointSettings.sipConnectivityInfo"
 FETCH = "Failed to connect: Configuration fetch failed: "
+STATUS = FETCH + "Failed to fetch config: "
+TIMED_OUT = "Failed to connect: Operation timed out after "
+REFUSED = "Failed to connect: Registration failed: "
 RETRY_LIMIT = 2.6  # seconds; the first attempt is followed by another after 2 s
 
 
@@ -126,7 +129,8 @@ def sip_server(
             uri = f"wss://localhost:{port if handler else await closed_port()}"
             async with serve(misbehave=[ConfigValue(f"{SIP}.wsUri", uri)]) as running:
                 assert running.tls is not None
-                trust = c2c.TLSConfig(ca_pem=bytes(running.tls.ca_pem or b"") + CA_PEM)
+                assert isinstance(running.tls.ca_pem, bytes)
+                trust = c2c.TLSConfig(ca_pem=running.tls.ca_pem + CA_PEM)
                 yield Where(running.endpoint_url, {"tls": trust, **options})
 
     return broken
@@ -143,6 +147,7 @@ async def close(_: trio.abc.Stream) -> None:
 
 
 TLS_HINT = "give the server's CA with tls="
+UNKNOWN_NAME = ConfigValue(f"{SIP}.wsUri", "wss://no-such-host.invalid")
 WRONG_PASSWORD = ConfigValue(f"{SIP}.password", "wrong")
 
 ROWS: dict[str, Row] = {
@@ -174,15 +179,15 @@ ROWS: dict[str, Row] = {
     "no TLS": Row(no_tls, c2c.ConfigFetchError, FETCH + ".+", ".+", "config", "TLS 1.2"),
     "HTTP 401": Row(
         gateway(ConfigStatus(401)), c2c.ConfigFetchError,
-        FETCH + "Failed to fetch config: 401 Unauthorized", "Failed to fetch config: 401 Unauthorized", "config", "token",
+        STATUS + "401 Unauthorized", "Failed to fetch config: 401 Unauthorized", "config", "token",
     ),
     "HTTP 404": Row(
         gateway(ConfigStatus(404)), c2c.ConfigFetchError,
-        FETCH + "Failed to fetch config: 404 Not Found", "Failed to fetch config: 404 Not Found", "config", "token",
+        STATUS + "404 Not Found", "Failed to fetch config: 404 Not Found", "config", "token",
     ),
     "HTTP 500": Row(
         gateway(ConfigStatus(500)), c2c.ConfigFetchError,
-        FETCH + "Failed to fetch config: 500 Internal Server Error", "Failed to fetch config: 500 .*", "config", "later",
+        STATUS + "500 Internal Server Error", "Failed to fetch config: 500 .*", "config", "later",
     ),
     "closed without an answer": Row(
         endpoint(close), c2c.ConfigFetchError, FETCH + ".+", ".+", "config",
@@ -206,7 +211,7 @@ ROWS: dict[str, Row] = {
     ),
     "silence longer than connect() may take": Row(
         endpoint(silence, connect_timeout=0.3), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 300ms", "the endpoint did not answer .*", "config",
+        TIMED_OUT + "300ms", "the endpoint did not answer .*", "config",
         "endpoint URL",
     ),
     "inactive widget": Row(
@@ -214,26 +219,26 @@ ROWS: dict[str, Row] = {
         "Failed to connect: WebRTC widget is not active in the configuration", "", "config", "activate",
     ),
     "SIP server: unknown name": Row(
-        gateway(ConfigValue(f"{SIP}.wsUri", "wss://no-such-host.invalid"), connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 2600ms", "resolve: no-such-host.invalid: .+", "websocket", "DNS",
+        gateway(UNKNOWN_NAME, connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
+        TIMED_OUT + "2600ms", "resolve: no-such-host.invalid: .+", "websocket", "DNS",
         tries=2,
     ),
     "SIP server: closed port": Row(
         sip_server(None, connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 2600ms", "connect: .*refused.*", "websocket", "port", tries=2,
+        TIMED_OUT + "2600ms", "connect: .*refused.*", "websocket", "port", tries=2,
     ),
     "SIP server: closes instead of TLS": Row(
         sip_server(close, name=None, connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 2600ms", "tls: .+", "websocket", TLS_HINT, tries=2,
+        TIMED_OUT + "2600ms", "tls: .+", "websocket", TLS_HINT, tries=2,
     ),
     "SIP server: silent port": Row(
         sip_server(silence, name=None, connect_timeout=0.5), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 500ms", "the SIP server did not open the WebSocket", "websocket",
+        TIMED_OUT + "500ms", "the SIP server did not open the WebSocket", "websocket",
         "reach",
     ),
     "SIP server: silent after TLS": Row(
         sip_server(silence, connect_timeout=0.5), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 500ms", "the SIP server did not open the WebSocket", "websocket",
+        TIMED_OUT + "500ms", "the SIP server did not open the WebSocket", "websocket",
         "reach",
     ),
     "SIP server: certificate of another name": Row(
@@ -250,7 +255,7 @@ ROWS: dict[str, Row] = {
     ),
     "SIP server: HTTP 503 on the upgrade": Row(
         gateway(RefuseUpgrade(503), connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 2600ms", "upgrade: the server answered 503 .+", "websocket", "wsUri",
+        TIMED_OUT + "2600ms", "upgrade: the server answered 503 .+", "websocket", "wsUri",
         tries=2,
     ),
     "SIP server: no subprotocol": Row(
@@ -259,32 +264,32 @@ ROWS: dict[str, Row] = {
     ),
     "REGISTER: 403": Row(
         gateway(RejectRegister(403, "Forbidden")), c2c.RegistrationRejected,
-        "Failed to connect: Registration failed: Rejected", "Rejected", "register", "credentials", status=403,
+        REFUSED + "Rejected", "Rejected", "register", "credentials", status=403,
     ),
     "REGISTER: wrong password": Row(
         gateway(WRONG_PASSWORD), c2c.RegistrationRejected,
-        "Failed to connect: Registration failed: Rejected", "Rejected", "register", "credentials", status=403,
+        REFUSED + "Rejected", "Rejected", "register", "credentials", status=403,
     ),
     "REGISTER: wrong password, challenged again": Row(
         gateway(WRONG_PASSWORD, settings=GatewaySettings(wrong_credentials_status=401)), c2c.RegistrationRejected,
-        "Failed to connect: Registration failed: Authentication Error", "Authentication Error", "register", "credentials",
+        REFUSED + "Authentication Error", "Authentication Error", "register", "credentials",
         status=401,
     ),
     "REGISTER: 404": Row(
         gateway(RejectRegister(404, "Unknown realm")), c2c.RegistrationRejected,
-        "Failed to connect: Registration failed: Not Found", "Not Found", "register", "realm", status=404,
+        REFUSED + "Not Found", "Not Found", "register", "realm", status=404,
     ),
     "REGISTER: 503": Row(
         gateway(RejectRegister(503, "Max Devices Registered")), c2c.RegistrationRejected,
-        "Failed to connect: Registration failed: SIP Failure Code", "SIP Failure Code", "register", "later", status=503,
+        REFUSED + "SIP Failure Code", "SIP Failure Code", "register", "later", status=503,
     ),
     "REGISTER: the connection is closed": Row(
         sip_server(upgrading(close)), c2c.RegistrationRejected,
-        "Failed to connect: Registration failed: Connection Error", "Connection Error", "register", "closed the connection",
+        REFUSED + "Connection Error", "Connection Error", "register", "closed the connection",
     ),
     "REGISTER: never answered": Row(
         gateway(IgnoreRegister(), connect_timeout=0.5), c2c.ConnectTimeout,
-        "Failed to connect: Operation timed out after 500ms", "REGISTER was not answered", "register", "answers REGISTER",
+        TIMED_OUT + "500ms", "REGISTER was not answered", "register", "answers REGISTER",
     ),
 }  # fmt: skip
 

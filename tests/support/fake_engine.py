@@ -15,7 +15,7 @@ from c2c._errors import EngineClosed
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from c2c._c2c import Clip, SipSettings
+    from c2c._c2c import Clip, ProxySettings, SipSettings
 
 START = 1_700_000_000.0
 FRAME_RATE = 50
@@ -70,7 +70,7 @@ class FakeEngine:
         self._events.clear()
         return events
 
-    def connect(self, settings: SipSettings) -> None:
+    def connect(self, settings: SipSettings, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
         if self._take("connect", settings):
             self._is_open = True
             self.tell(Event.Connecting(), Event.Connected())

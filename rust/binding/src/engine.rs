@@ -8,6 +8,7 @@ use c2c_engine::client::{Client, ClientEvent};
 use c2c_engine::driver::{ClientOptions, Drivers, OPEN_LIMIT};
 use c2c_engine::error::EngineError;
 use c2c_engine::random::SystemRandomSource;
+use c2c_engine::route::Route;
 use c2c_engine::threads;
 use c2c_engine::tls::TlsTrust;
 use c2c_proto::io::{self, CallId, ClockOrigin, Command};
@@ -21,7 +22,7 @@ use crate::call::CallStats;
 use crate::dtmf::dtmf_request;
 use crate::error::{check_process, engine_error, engine_failed};
 use crate::event::Event;
-use crate::settings::{SipSettings, TlsSettings};
+use crate::settings::{ProxySettings, SipSettings, TlsSettings};
 
 /// The driver of all engines of the process. Taken while attached to the interpreter only, so that no fork finds it locked.
 static DRIVERS: Drivers<UserAgent> = Drivers::new();
@@ -83,7 +84,17 @@ impl Engine {
         events.into_iter().map(|event| python_event(py, event)).collect()
     }
 
-    fn connect(&self, py: Python<'_>, settings: &SipSettings) -> PyResult<()> {
+    #[pyo3(signature = (settings, *, proxy=None, public_only=false))]
+    fn connect(
+        &self,
+        py: Python<'_>,
+        settings: &SipSettings,
+        proxy: Option<&ProxySettings>,
+        public_only: bool,
+    ) -> PyResult<()> {
+        let proxy = proxy.map(|proxy| proxy.0.clone());
+        let routed = self.client.route(Route { proxy, public_only });
+        routed.map_err(|error| engine_error(py, &error))?;
         self.command(py, Command::Connect(Box::new(settings.0.clone())))
     }
 

@@ -1,6 +1,7 @@
 //! What Python hands to the engine about servers, users and trust.
 use std::net::IpAddr;
 
+use c2c_engine::proxy::Proxy;
 use c2c_proto::io::{self, Secret};
 use c2c_proto::media::servers::IceConfig;
 use pyo3::exceptions::PyValueError;
@@ -84,6 +85,31 @@ impl TlsSettings {
         let ca = if self.ca.is_some() { "..." } else { "None" };
         let client = if self.client_cert.is_some() { "***" } else { "None" };
         format!("TlsSettings(ca_pem={ca}, client_cert_pem={client})")
+    }
+}
+
+/// An HTTP proxy; `authorization` is the value of `Proxy-Authorization`. `repr` shows no secret.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct ProxySettings(pub(crate) Proxy);
+
+#[pymethods]
+impl ProxySettings {
+    #[new]
+    #[pyo3(signature = (*, host, port, authorization=None))]
+    fn new(host: String, port: u16, authorization: Option<String>) -> Self {
+        Self(Proxy {
+            host,
+            port,
+            authorization: authorization.map(Secret),
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        let authorization = if self.0.authorization.is_some() { "***" } else { "None" };
+        format!(
+            "ProxySettings(host={:?}, port={}, authorization={authorization})",
+            self.0.host, self.0.port
+        )
     }
 }
 

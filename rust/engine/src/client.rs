@@ -12,6 +12,7 @@ use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::event_queue::LogLine;
 use crate::mailbox::{AgentId, Directive, Mailbox, Notice};
+use crate::route::Route;
 
 /// What a client is told.
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl<A: Agent> Client<A> {
     /// Asks the agent for something; what becomes of it comes as an event.
     pub fn command(&self, command: A::Command) -> Result<(), EngineError> {
         self.send(Directive::Command(command))
+    }
+
+    /// How its WebSocket's server is reached from the next attempt on.
+    pub fn route(&self, route: Route) -> Result<(), EngineError> {
+        self.send(Directive::Route(route))
     }
 
     /// All that happened since the last time, in order; call it after the wake-up bytes were read.

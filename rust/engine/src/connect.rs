@@ -15,6 +15,7 @@ use tungstenite::http::Uri;
 use tungstenite::{Error, client};
 
 use crate::resolve::{literal, resolve};
+use crate::route::{Route, is_public};
 use crate::stream::{Stream, Wire};
 use crate::tls::TlsTrust;
 use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
@@ -60,6 +61,7 @@ impl Progress {
 pub(crate) struct Request {
     pub(crate) uri: String,
     pub(crate) trust: TlsTrust,
+    pub(crate) route: Route,
     pub(crate) limit: Duration,
     pub(crate) progress: Progress,
 }
@@ -75,11 +77,19 @@ pub(crate) fn open_websocket(
         Err(failure) => return done(Err(failure)),
     };
     let Request {
-        trust, limit, progress, ..
+        trust,
+        route,
+        limit,
+        progress,
+        ..
     } = request;
-    let (host, port) = (target.host.clone(), target.port);
+    let (host, port) = match &route.proxy {
+        Some(proxy) => (proxy.host.clone(), proxy.port),
+        None => (target.host.clone(), target.port),
+    };
     let attempt = Attempt {
         trust,
+        route,
         progress,
         deadline: Instant::now() + limit,
         target,
@@ -96,6 +106,7 @@ type Done = Box<dyn FnOnce(Result<Box<OpenWebSocket>, TransportFailure>) + Send>
 struct Attempt {
     target: Target,
     trust: TlsTrust,
+    route: Route,
     progress: Progress,
     deadline: Instant,
 }
@@ -111,7 +122,11 @@ impl Attempt {
         let tcp = connect_first(&addresses, self.deadline, ADDRESS_LIMIT)?;
         let lost = |error: io::Error| failure(TransportStep::Connect, error.to_string());
         let (local, remote) = (tcp.local_addr().map_err(lost)?, tcp.peer_addr().map_err(lost)?);
-        let wire = Wire::until(tcp, self.deadline).map_err(lost)?;
+        let mut wire = Wire::until(tcp, self.deadline).map_err(lost)?;
+        if let Some(proxy) = &self.route.proxy {
+            let Target { host, port, .. } = &self.target;
+            proxy.open_tunnel(&mut wire, &format!("{host}:{port}"))?;
+        }
         let stream = if self.target.tls {
             self.progress.enter(TransportStep::Tls);
             handshake(wire, &self.trust, &self.target.host)?
@@ -128,18 +143,41 @@ impl Attempt {
     }
 
     fn check_addresses(&self, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, TransportFailure> {
-        let host = &self.target.host;
-        let addresses = found.map_err(|error| failure(TransportStep::Resolve, format!("{host}: {error}")))?;
+        let proxy = self.route.proxy.as_ref();
+        let host = proxy.map_or_else(|| self.target.host.clone(), |proxy| format!("proxy {}", proxy.host));
+        let mut addresses = found.map_err(|error| failure(TransportStep::Resolve, format!("{host}: {error}")))?;
         if addresses.is_empty() {
             return Err(failure(TransportStep::Resolve, format!("{host} has no address")));
         }
-        if !self.target.tls && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        let is_near = proxy.is_none() && addresses.iter().all(|address| address.ip().is_loopback());
+        if !self.target.tls && !is_near {
             return Err(final_failure(
                 TransportStep::Connect,
                 "ws:// is for loopback only: use wss://".into(),
             ));
         }
+        if self.route.public_only {
+            self.check_public(&mut addresses)?;
+        }
         Ok(addresses)
+    }
+
+    /// The proxy itself was chosen by the user, and may be anywhere.
+    fn check_public(&self, addresses: &mut Vec<SocketAddr>) -> Result<(), TransportFailure> {
+        let is_refused = if self.route.proxy.is_some() {
+            literal(&self.target.host).is_some_and(|ip| !is_public(ip))
+        } else {
+            addresses.retain(|address| is_public(address.ip()));
+            addresses.is_empty()
+        };
+        if is_refused {
+            let cause = format!(
+                "{} is an address of this machine or of a private network",
+                self.target.host
+            );
+            return Err(final_failure(TransportStep::Connect, cause));
+        }
+        Ok(())
     }
 
     fn upgrade(&self, stream: Stream) -> Result<WebSocket, TransportFailure> {

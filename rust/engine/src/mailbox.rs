@@ -14,6 +14,7 @@ use crate::audio_ring::{Announce, RATES, ReaderRing, WriterRing};
 use crate::error::EngineError;
 use crate::event_queue::{Drained, EventQueue, LogLine, QueueFull, RingFlag};
 use crate::logs::LogSink;
+use crate::route::Route;
 
 /// Commands that may wait for the driver; one more is refused and ends the owner.
 const COMMAND_LIMIT: usize = 1_024;
@@ -33,6 +34,7 @@ impl AgentId {
 #[derive(Debug)]
 pub(crate) enum Directive<C> {
     Command(C),
+    Route(Route),
     OpenReader(CallId, Arc<ReaderRing>),
     OpenWriter(CallId, Arc<WriterRing>),
     Close,

@@ -185,7 +185,7 @@ impl<A: Agent + 'static> Reactor<A> {
             Directive::Close => self.close_port(id, None),
             Directive::OpenReader(_, ring) => end_reader(&ring, mailbox),
             Directive::OpenWriter(_, ring) => end_writer(&ring, mailbox),
-            Directive::Command(_) => {}
+            Directive::Command(_) | Directive::Route(_) => {}
         }
     }
 

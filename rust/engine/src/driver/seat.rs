@@ -15,6 +15,7 @@ use super::{ClientOptions, Counts, Inbox};
 use crate::agent::Agent;
 use crate::audio_ring::{ReaderRing, WriterRing, end_reader, end_writer};
 use crate::mailbox::{AgentId, Directive, Mailbox};
+use crate::route::Route;
 use crate::slots::Slots;
 use crate::tls::TlsTrust;
 use crate::udp::Received;
@@ -57,6 +58,7 @@ pub(crate) enum Life {
 struct Dialing {
     tls: TlsTrust,
     limit: Duration,
+    route: Route,
 }
 
 /// An agent and what belongs to it.
@@ -89,7 +91,11 @@ impl<A: Agent + 'static> Seat<A> {
             farewell,
             open_limit,
         } = options;
-        let dialing = Some(Dialing { tls, limit: open_limit });
+        let dialing = Some(Dialing {
+            tls,
+            limit: open_limit,
+            route: Route::default(),
+        });
         Self {
             dialing,
             farewell,
@@ -141,6 +147,11 @@ impl<A: Agent + 'static> Seat<A> {
         match directive {
             Directive::Command(command) if self.leaving.is_none() => self.agent.handle_command(command, now),
             Directive::Command(_) => {}
+            Directive::Route(route) => {
+                if let Some(dialing) = &mut self.dialing {
+                    dialing.route = route;
+                }
+            }
             Directive::OpenReader(call, ring) => self.open_reader(call, ring, now),
             Directive::OpenWriter(call, ring) => self.open_writer(call, ring, now),
             Directive::Close => self.leave(now),

@@ -57,11 +57,12 @@ impl<A: Agent + 'static> Seat<A> {
             tracing::error!("an accepted connection's agent cannot open a WebSocket");
             return;
         };
-        let (trust, limit) = (dialing.tls.clone(), dialing.limit);
+        let (trust, limit, route) = (dialing.tls.clone(), dialing.limit, dialing.route.clone());
         let (attempt, progress) = self.line.open(&mut floor.sources, limit, now);
         let request = Request {
             uri,
             trust,
+            route,
             limit,
             progress,
         };
