@@ -10,6 +10,7 @@ from c2c._audio_manager import AudioStream
 from c2c._call import Call
 from c2c._client import WebRTCClient, create_webrtc_client
 from c2c._client_config import IceServer, PeerConnectionConfig, WebRTCClientConfig
+from c2c._config import EndpointConfig, EndpointSettings, SipConnectivityInfo, WebrtcWidgetConfig
 from c2c._errors import (
     C2CError,
     CallError,
@@ -78,6 +79,8 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionLost",
     "DtlsFailed",
+    "EndpointConfig",
+    "EndpointSettings",
     "EngineClosed",
     "EngineError",
     "EngineFailed",
@@ -96,12 +99,14 @@ __all__ = [
     "RemoteProtocolError",
     "SessionStatus",
     "SignalingError",
+    "SipConnectivityInfo",
     "TLSConfig",
     "UnsupportedPlatform",
     "UsedAfterFork",
     "WebRTCClient",
     "WebRTCClientConfig",
     "WebRTCSupport",
+    "WebrtcWidgetConfig",
     "WidgetInactive",
     "WrongState",
     "check_webrtc_support",

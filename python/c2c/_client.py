@@ -16,12 +16,13 @@ from c2c._open_client import OpenClient, prefixed
 from c2c._support import TRUST_ROOTS, check_webrtc_support
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from c2c import events
     from c2c._call import Call
+    from c2c._config import EndpointConfig
     from c2c._dtmf import DtmfTransport
     from c2c._session import CallSession
     from c2c._tls import TLSConfig
@@ -40,6 +41,9 @@ def create_webrtc_client(
     register_expires: int = 600,
     session_expires: int = 90,
     local_address: str | None = None,
+    proxy: str | None = None,
+    allowed_hosts: Sequence[str] | None = None,
+    block_private_addresses: bool = False,
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
@@ -58,6 +62,9 @@ def create_webrtc_client(
         register_expires=register_expires,
         session_expires=session_expires,
         local_address=local_address,
+        proxy=proxy,
+        allowed_hosts=allowed_hosts,
+        block_private_addresses=block_private_addresses,
     )
     return WebRTCClient(config)
 
@@ -144,6 +151,25 @@ class WebRTCClient:
         if not opened.sip.is_ready:
             raise ConnectFailed("Failed to connect: Canceled", cause="Canceled")
         return await opened.start_call()
+
+    async def load_config(self) -> EndpointConfig:
+        """Fetches the configuration and keeps it, or returns the kept one; secrets are left out.
+
+        Raises `ConfigError` and its kinds, behind `Configuration fetch failed: `. What a call needs is checked by
+        `connect()`, which fetches anew.
+        """
+        return await self._opened().load_config()
+
+    def get_config(self) -> EndpointConfig | None:
+        """Returns the configuration that was fetched last, without its secrets; `None` before the first."""
+        return self._opened().configs.shown
+
+    def set_user_id(self, user_id: str) -> None:
+        """Changes the user of the next connection; `WrongState` while connecting or connected.
+
+        It is an identification only: no personal data, no passwords, no tokens.
+        """
+        self._opened().set_user_id(user_id)
 
     async def start_call(self) -> Call:
         """Sends an INVITE and returns the call before it is answered; returns the live call if there is one.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from c2c._endpoint_url import redacted
 from c2c._errors import ConfigError
+from c2c._route import parse_proxy
 from c2c._tls import TLSConfig
+from c2c._user_id import check_user_id, warn_of_personal_data
 
 logger = logging.getLogger("c2c")
 
@@ -53,15 +55,19 @@ class WebRTCClientConfig:
     register_expires: int = 600
     session_expires: int = 90
     local_address: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    allowed_hosts: Sequence[str] | None = None
+    block_private_addresses: bool = False
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
         if not self.endpoint_url:
             raise ConfigError("endpointUrl is required")
-        for option in ("endpoint_url", "user_id", "local_address"):
+        for option in ("endpoint_url", "user_id", "local_address", "proxy"):
             _check_type(option, getattr(self, option), str, optional=option != "endpoint_url")
         _check_type("tls", self.tls, TLSConfig, optional=True)
-        _check_type("capture_audio", self.capture_audio, bool)
+        for option in ("capture_audio", "block_private_addresses"):
+            _check_type(option, getattr(self, option), bool)
         if self.on_handler_error not in {"event", "raise"}:
             raise ValueError("on_handler_error: must be 'event' or 'raise'")
         for option in ("config_timeout", "connect_timeout"):
@@ -69,11 +75,17 @@ class WebRTCClientConfig:
         for option in ("register_expires", "session_expires"):
             _check_positive(option, getattr(self, option), int)
         _check_address(self.local_address)
+        parse_proxy(self.proxy or "", "proxy")
+        object.__setattr__(self, "allowed_hosts", _hosts(self.allowed_hosts))
+        if self.user_id is not None:
+            check_user_id(self.user_id, may_be_empty=True)
+            warn_of_personal_data(self.user_id, stacklevel=4)
         object.__setattr__(self, "pc_config", _usable(_pc_config(self.pc_config)))
 
     def __repr__(self) -> str:
         """Shows neither the endpoint's token nor the user."""
         hidden = {"endpoint_url": redacted(self.endpoint_url), "user_id": self.user_id and "***"}
+        hidden["proxy"] = self.proxy and "***"
         values = {item.name: hidden.get(item.name, getattr(self, item.name)) for item in fields(self)}
         return f"WebRTCClientConfig({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
@@ -97,6 +109,16 @@ def _check_address(address: str | None) -> None:
         ipaddress.ip_address(address or "127.0.0.1")
     except ValueError:
         raise ValueError(f"local_address: {address!r} is no IP address") from None
+
+
+def _hosts(hosts: object) -> tuple[str, ...] | None:
+    if hosts is None:
+        return None
+    if not isinstance(hosts, (list, tuple, set, frozenset)) or not all(isinstance(host, str) for host in hosts):
+        raise TypeError("allowed_hosts: must be a list of host names or None")
+    if not all(hosts):
+        raise ValueError("allowed_hosts: a host name must not be empty")
+    return tuple(hosts)
 
 
 def _pc_config(value: object) -> PeerConnectionConfig | None:

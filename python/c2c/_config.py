@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -62,15 +62,27 @@ class EndpointConfig:
     @classmethod
     def from_json(cls, value: object) -> EndpointConfig:
         """Checks the decoded answer; `ConfigInvalid` names the path of what is missing, `WidgetInactive` comes last."""
-        root = _Node(value, "")
-        config = cls(
+        config = cls._read(_Node(value, ""))
+        if not config.endpoint_settings.webrtc_widget_config.active:
+            raise WidgetInactive("WebRTC widget is not active in the configuration")
+        return config
+
+    @classmethod
+    def shown(cls, value: object) -> EndpointConfig:
+        """Reads the decoded answer for people: nothing is demanded, and no secret is kept."""
+        config = cls._read(_LenientNode(value, ""))
+        settings = config.endpoint_settings
+        info = replace(settings.sip_connectivity_info, username=None, password=None)
+        bare = replace(settings, endpoint_url_token=None, sip_connectivity_info=info)
+        return replace(config, endpoint_settings=bare)
+
+    @classmethod
+    def _read(cls, root: _Node) -> EndpointConfig:
+        return cls(
             organisation_id=root.required("organisationId"),
             project_id=root.required("projectId"),
             endpoint_settings=_endpoint_settings(root.child("endpointSettings")),
         )
-        if not config.endpoint_settings.webrtc_widget_config.active:
-            raise WidgetInactive("WebRTC widget is not active in the configuration")
-        return config
 
 
 class _Node:
@@ -83,7 +95,7 @@ class _Node:
         self._path = path
 
     def child(self, name: str) -> _Node:
-        return _Node(self._value.get(name), self.path(name))
+        return type(self)(self._value.get(name), self.path(name))
 
     def path(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
@@ -103,6 +115,9 @@ class _Node:
         value = self._value.get(name)
         return value if isinstance(value, str) else None
 
+    def websocket_uri(self, name: str) -> str:
+        return _ws_uri(self.path(name), self.required(name))
+
     def flag(self, name: str) -> bool:
         return self._value.get(name) is True
 
@@ -112,6 +127,23 @@ class _Node:
         if any(character < " " or character == "\x7f" for character in value):
             raise invalid(self.path(name), "holds control characters")
         return value
+
+
+class _LenientNode(_Node):
+    """The same, of which nothing is demanded."""
+
+    def __init__(self, value: object, path: str) -> None:
+        super().__init__(value if isinstance(value, Mapping) else {}, path)
+
+    def required(self, name: str) -> str:
+        return self.shown(name) or ""
+
+    def optional(self, name: str) -> str | None:
+        return self.shown(name)
+
+    def websocket_uri(self, name: str) -> str:
+        uri = self.shown(name)
+        return redacted(uri) if uri else ""
 
 
 def _endpoint_settings(node: _Node) -> EndpointSettings:
@@ -129,7 +161,7 @@ def _endpoint_settings(node: _Node) -> EndpointSettings:
 
 def _connectivity(node: _Node, endpoint_id: str | None) -> SipConnectivityInfo:
     info = SipConnectivityInfo(
-        ws_uri=_ws_uri(node),
+        ws_uri=node.websocket_uri("wsUri"),
         realm=node.optional("realm"),
         username=node.optional("username"),
         password=node.optional("password"),
@@ -141,8 +173,7 @@ def _connectivity(node: _Node, endpoint_id: str | None) -> SipConnectivityInfo:
     return info
 
 
-def _ws_uri(node: _Node) -> str:
-    uri = node.required("wsUri")
+def _ws_uri(path: str, uri: str) -> str:
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
@@ -151,7 +182,7 @@ def _ws_uri(node: _Node) -> str:
     if host and (parts.scheme == "wss" or (parts.scheme == "ws" and is_loopback(host))):
         return uri
     # JsSIP's text for a URL that its socket refuses
-    error = invalid(node.path("wsUri"), "is not a wss:// URL")
+    error = invalid(path, "is not a wss:// URL")
     error.args = (f"Invalid argument: {redacted(uri)}",)
     raise error
 

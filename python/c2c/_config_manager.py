@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import trio
 
 from c2c import _http
-from c2c._config import EndpointConfig, SipConnectivityInfo
+from c2c._config import EndpointConfig, SipConnectivityInfo, invalid
 from c2c._endpoint_url import request_url
-from c2c._errors import ConfigFetchError, ConfigTimeout
+from c2c._errors import ConfigError, ConfigFetchError, ConfigTimeout
+from c2c._route import Route, Routing
+from c2c._shared import SharedOperation
 
 if TYPE_CHECKING:
     from c2c._tls import Trust
@@ -41,35 +43,83 @@ class CallTarget:
 class ConfigManager:
     """One client's configuration: fetched anew by each connection, as its credentials are short-lived."""
 
-    def __init__(self, endpoint_url: str, user_id: str | None, trust: Trust, timeout: float) -> None:
+    def __init__(
+        self, endpoint_url: str, user_id: str | None, trust: Trust, timeout: float, routing: Routing | None = None
+    ) -> None:
         self._endpoint_url = endpoint_url
-        self._user_id = user_id
         self._trust = trust
         self._timeout = timeout
+        self._routing = routing or Routing()
         self._generated_id: str | None = None
+        self._request: SharedOperation[object] | None = None
+        self._nursery: trio.Nursery | None = None
+        self.user_id = user_id
+        self.shown: EndpointConfig | None = None  # what was fetched last, without secrets
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Requests run in `nursery`."""
+        self._nursery = nursery
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether a request is under way."""
+        return self._request is not None and not self._request.is_over
 
     async def load(self) -> EndpointConfig:
-        """Fetches and checks the configuration; raises `ConfigError` and its kinds."""
-        url = request_url(self._endpoint_url, self._user_id)
-        with trio.move_on_after(self._timeout) as limit:
-            try:
-                return EndpointConfig.from_json(await self._fetch(url))
-            except ConfigFetchError as error:
-                raise error.prefixed("Configuration fetch failed: ") from None
-        assert limit.cancelled_caught
-        text = f"Operation timed out after {self._timeout * 1000:.0f}ms"
-        raise ConfigTimeout(f"Configuration fetch failed: {text}", cause=text)
+        """Fetches and checks the configuration; raises `ConfigError` and its kinds. Who comes meanwhile shares it."""
+        value = await self._fetch()
+        config = EndpointConfig.from_json(value)
+        path, uri = "endpointSettings.sipConnectivityInfo.wsUri", config.endpoint_settings.sip_connectivity_info.ws_uri
+        if not self._routing.allows(urlsplit(uri).hostname or ""):
+            raise invalid(path, "names a host that is not in allowed_hosts")
+        return config
+
+    async def load_shown(self) -> EndpointConfig:
+        """Returns what was fetched last, without secrets and unchecked; fetches it if nothing was."""
+        if self.shown is None:
+            await self._fetch()
+        else:
+            await trio.lowlevel.checkpoint()
+        assert self.shown is not None
+        return self.shown
+
+    def route(self, url: str) -> Route:
+        """Returns the way to the server of `url`."""
+        parts = urlsplit(url)
+        return self._routing.to(parts.hostname or "", parts.port or (80 if parts.scheme in {"http", "ws"} else 443))
 
     def account(self, config: EndpointConfig) -> SipAccount:
         """Returns the SIP account that the configuration and the user id make."""
         info = config.endpoint_settings.sip_connectivity_info
-        user = self._user_id or self._generated(config.endpoint_settings.endpoint_name)
+        user = self.user_id or self._generated(config.endpoint_settings.endpoint_name)
         if config.is_runtime:
             return SipAccount(info, user, urlsplit(info.ws_uri).hostname or "", register=False)
         return SipAccount(info, user, info.realm or "", register=True)
 
-    async def _fetch(self, url: str) -> object:
-        response = await _http.get(url, self._trust.ssl_context())
+    async def _fetch(self) -> object:
+        if self._request is None or self._request.is_over:
+            assert self._nursery is not None
+            self._request = SharedOperation(self._fetch_in_time, self._nursery)
+        return await self._request.wait()
+
+    async def _fetch_in_time(self) -> object:
+        url = request_url(self._endpoint_url, self.user_id)
+        if not self._routing.allows(urlsplit(url).hostname or ""):
+            cause = "the host of endpoint_url is not in allowed_hosts"
+            raise ConfigError(f"Configuration fetch failed: {cause}", cause=cause, hint="add it, or correct the URL")
+        with trio.move_on_after(self._timeout) as limit:
+            try:
+                value = await self._ask(url)
+            except ConfigFetchError as error:
+                raise error.prefixed("Configuration fetch failed: ") from None
+            self.shown = EndpointConfig.shown(value)
+            return value
+        assert limit.cancelled_caught
+        text = f"Operation timed out after {self._timeout * 1000:.0f}ms"
+        raise ConfigTimeout(f"Configuration fetch failed: {text}", cause=text)
+
+    async def _ask(self, url: str) -> object:
+        response = await _http.get(url, self._trust.ssl_context(), self.route(url))
         if not 200 <= response.status < 300:
             text = f"Failed to fetch config: {response.status} {response.reason}".rstrip()
             raise ConfigFetchError(text, cause=text, hint=_hint(response.status))

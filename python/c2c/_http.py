@@ -1,21 +1,22 @@
-"""The one GET that c2c makes. httpx is imported nowhere else, so that its successor is a one-line change."""
+"""The one GET that c2c makes: h11 over a stream of Trio's."""
 
 from __future__ import annotations
 
-import logging
-import socket
-import ssl
-from contextvars import ContextVar
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin, urlsplit
 
-import httpx
+import h11
 import trio
 
+from c2c._dial import MAX_HEAD, dial, failure_of, next_event
 from c2c._errors import ConfigFetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import ssl
+
+    from c2c._route import Route
 
 MAX_BODY = 1 << 20  # bytes; a configuration is a few kilobytes
 MAX_REDIRECTS = 5
@@ -34,105 +35,99 @@ class HTTPResponse:
         return f"HTTPResponse(status={self.status}, reason={self.reason!r}, body=<{len(self.body)} bytes>)"
 
 
-async def get(url: str, context: ssl.SSLContext) -> HTTPResponse:
+async def get(url: str, context: ssl.SSLContext, route: Route) -> HTTPResponse:
     """GETs `url`, following redirects within its origin only; `ConfigFetchError` for what goes wrong on the way.
 
     The caller limits the time. Nothing raised or logged holds the URL: its path is the endpoint's token.
     """
-    # the bare transport: httpx's client logs each URL and takes proxies and netrc from the environment
-    token = _quiet.set(True)
-    try:
-        async with httpx.AsyncHTTPTransport(verify=context) as transport:
-            return await _follow(transport, httpx.URL(url))
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        failure = _failure(error)
-    finally:
-        _quiet.reset(token)
-    # raised out here: the chain would keep httpx's request, and with it the URL
-    raise failure
-
-
-async def _follow(transport: httpx.AsyncHTTPTransport, url: httpx.URL) -> HTTPResponse:
     for _ in range(MAX_REDIRECTS):
-        request = httpx.Request("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"})
-        response = await transport.handle_async_request(request)
-        response.request = request
-        try:
-            if not response.has_redirect_location:
-                return HTTPResponse(response.status_code, response.reason_phrase, await _body(response))
-            url = _redirect(url, response.headers["location"])
-        finally:
-            await response.aclose()
+        answer = await _exchange(_Target.of(url), context, route)
+        if isinstance(answer, HTTPResponse):
+            return answer
+        url = _redirected(url, answer)
     raise _refused("more than 5 redirects")
 
 
-def _redirect(url: httpx.URL, location: str) -> httpx.URL:
-    target = url.join(location)
-    if (target.scheme, target.host, _port(target)) != (url.scheme, url.host, _port(url)):
-        raise _refused("redirected to another origin")
-    return target
+@dataclass(frozen=True)
+class _Target:
+    """A URL, taken apart."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def of(cls, url: str) -> _Target:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(parts.scheme, _ascii(host), port, quote(path, safe=string.punctuation))
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
 
 
-def _port(url: httpx.URL) -> int | None:
-    return url.port or {"https": 443, "http": 80}.get(url.scheme)
+async def _exchange(target: _Target, context: ssl.SSLContext, route: Route) -> HTTPResponse | str:
+    """Returns the response, or where it redirects to."""
+    stream = await dial(target.host, target.port, context if target.scheme == "https" else None, route)
+    try:
+        return await _ask(stream, target)
+    except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
+        failure = failure_of(error)
+    finally:
+        await trio.aclose_forcefully(stream)
+    # raised out here: the chain would keep what was read
+    raise failure
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _ask(stream: trio.abc.Stream, target: _Target) -> HTTPResponse | str:
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    headers = [("Host", target.authority), ("Accept", "application/json"), ("Connection", "close")]
+    request = h11.Request(method="GET", target=target.path, headers=headers)
+    await stream.send_all(http.send(request) + http.send(h11.EndOfMessage()))
+    head = await next_event(stream, http)
+    if not isinstance(head, h11.Response):
+        raise ConfigFetchError(_NO_ANSWER, cause=_NO_ANSWER)
+    location = next((value for name, value in head.headers if name == b"location"), None)
+    if head.status_code in _REDIRECTS and location is not None:
+        return location.decode("latin-1")
+    return HTTPResponse(head.status_code, head.reason.decode("latin-1"), await _body(stream, http))
+
+
+async def _body(stream: trio.abc.Stream, http: h11.Connection) -> bytes:
     body = bytearray()
-    with trio.CancelScope() as scope:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_BODY:
-                # leaving the loop would abandon httpx's nested generators; cancelled, they end in order
-                scope.cancel()
-    if len(body) > MAX_BODY:
-        raise _refused(f"the response is longer than {MAX_BODY} bytes")
+    while isinstance(event := await next_event(stream, http), h11.Data):
+        body += event.data
+        if len(body) > MAX_BODY:
+            raise _refused(f"the response is longer than {MAX_BODY} bytes")
     return bytes(body)
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        redirected = urljoin(url, location)
+        here, there = _Target.of(url), _Target.of(redirected)
+    except ValueError:
+        raise _refused("redirected to what is no URL") from None
+    if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+        raise _refused("redirected to another origin")
+    return redirected
 
 
 def _refused(what: str) -> ConfigFetchError:
     return ConfigFetchError(what, cause=what, hint="check that the URL is the endpoint's own")
 
 
-def _failure(error: Exception) -> ConfigFetchError:
-    roots = list(_chain(error))
-    for kind, hint in _HINTS:
-        if match := next((root for root in roots if isinstance(root, kind)), None):
-            return ConfigFetchError(_text(match), cause=_text(match), hint=hint)
-    return ConfigFetchError(_text(error), cause=_text(error))
+def _ascii(host: str) -> str:
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        raise _refused("the URL's host is no name") from None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and what led to it, also inside groups (one error per address that was tried)."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for inner in error.exceptions:
-                yield from _chain(inner)
-        error = error.__cause__ or error.__context__
-
-
-def _text(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
-
-
-class _NotOurs(logging.Filter):
-    """Keeps out what httpcore tells about our request: a redirect's headers repeat the endpoint's token."""
-
-    def filter(self, _: logging.LogRecord) -> bool:
-        return not _quiet.get()
-
-
-_quiet: ContextVar[bool] = ContextVar("c2c_http_quiet", default=False)
-logging.getLogger("httpcore.http11").addFilter(_NotOurs())
-
-_HINTS: tuple[tuple[type[BaseException], str], ...] = (
-    (ssl.SSLCertVerificationError, "give the server's CA with tls=TLSConfig(ca_file=...) or SSL_CERT_FILE"),
-    (ssl.SSLError, "check that the endpoint URL's host and port speak TLS 1.2 or later"),
-    (socket.gaierror, "check the endpoint URL's host name and this machine's DNS"),
-    (ConnectionRefusedError, "check the endpoint URL's port, and that the server runs"),
-)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NO_ANSWER = "the connection was closed without an answer"

@@ -9,11 +9,13 @@ import trio
 
 from c2c._audio_manager import AudioManager
 from c2c._config_manager import ConfigManager, call_target
-from c2c._connecting import Connecting
-from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected
+from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected, WrongState
+from c2c._route import Routing
 from c2c._session_manager import SessionManager
+from c2c._shared import SharedOperation
 from c2c._sip_manager import Obstacle, SipManager
 from c2c._tls import Trust
+from c2c._user_id import check_user_id, warn_of_personal_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +39,17 @@ class OpenClient:
         self._config = config
         self._bus = bus
         self._engine = open_engine(trust)
-        self._configs = ConfigManager(config.endpoint_url, config.user_id, trust, config.config_timeout)
+        routing = Routing(
+            proxy=config.proxy,
+            public_only=config.block_private_addresses,
+            allowed_hosts=None if config.allowed_hosts is None else tuple(config.allowed_hosts),
+        )
+        self.configs = ConfigManager(config.endpoint_url, config.user_id, trust, config.config_timeout, routing)
         self._audio = AudioManager(self._engine, bus)
         self.sip = SipManager(self._engine, bus, self.fail)
         self.sessions = SessionManager(self._engine, bus, self._audio, capture_audio=config.capture_audio)
         self._lifetime: Lifetime | None = None
-        self._connecting: Connecting | None = None
+        self._connecting: SharedOperation[None] | None = None
         self._target: CallTarget | None = None
         self._awaits_session = False
         self._is_destroyed = False
@@ -50,6 +57,7 @@ class OpenClient:
 
     def start(self, lifetime: Lifetime) -> None:
         self._lifetime = lifetime
+        self.configs.start(lifetime.nursery)
         lifetime.start(self._pump)
         lifetime.start(self._bus.run_async_handlers)
 
@@ -66,7 +74,9 @@ class OpenClient:
         if self._connecting is None or self._connecting.is_over:
             assert self._lifetime is not None
             self._awaits_session = True
-            self._connecting = Connecting(self._connect, self._stop, self._lifetime.nursery)
+            self._connecting = SharedOperation(
+                self._connect, self._lifetime.nursery, prefix="Failed to connect: ", give_up=lambda _: self._stop()
+            )
         await self._connecting.wait()
 
     async def start_call(self) -> Call:
@@ -75,6 +85,22 @@ class OpenClient:
         self._awaits_session = False
         with prefixed("Failed to start call: "):
             return await self.sessions.start(self._target.user, self._target.headers)
+
+    async def load_config(self) -> EndpointConfig:
+        if self._is_destroyed:
+            raise ClientDestroyed("Client has been destroyed")
+        return await self.configs.load_shown()
+
+    def set_user_id(self, user_id: str) -> None:
+        if self._is_destroyed:
+            raise ClientDestroyed("Client has been destroyed")
+        check_user_id(user_id)
+        if self._is_connecting or self.configs.is_fetching:
+            raise WrongState("Cannot change userId while connecting", hint="wait for connect(), or disconnect() first")
+        if self.sip.is_initialised:
+            raise WrongState("Cannot change userId while connected", hint="disconnect() first")
+        warn_of_personal_data(user_id, stacklevel=3)
+        self.configs.user_id = user_id
 
     async def end_call(self) -> None:
         if self.sessions.live is None and self._awaits_session:
@@ -99,6 +125,7 @@ class OpenClient:
         await self.sip.wait_stopped()
         self.close()
         await self.sip.closed.wait()
+        self.configs.shown = None
         self._bus.close()
 
     async def shut_down(self) -> None:
@@ -126,7 +153,7 @@ class OpenClient:
         limit = self._config.connect_timeout
         obstacle = _SILENT_ENDPOINT
         with trio.move_on_after(limit):
-            config = await self._configs.load()
+            config = await self.configs.load()
             self._target = call_target(config)
             try:
                 await self._register(config)
@@ -139,7 +166,7 @@ class OpenClient:
     async def _register(self, config: EndpointConfig) -> None:
         from c2c._c2c import SipSettings
 
-        account = self._configs.account(config)
+        account = self.configs.account(config)
         settings = SipSettings(
             websocket_uri=account.info.ws_uri,
             user=account.user,
@@ -151,7 +178,7 @@ class OpenClient:
             session_expires=self._config.session_expires,
             local_address=self._config.local_address,
         )
-        await self.sip.connect(settings, register=account.register)
+        await self.sip.connect(settings, self.configs.route(account.info.ws_uri), register=account.register)
 
     async def _cancel(self, cause: str) -> None:
         self._begin_cancel(cause)

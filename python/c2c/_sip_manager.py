@@ -17,12 +17,14 @@ from c2c._errors import (
     EngineFailed,
     RegistrationRejected,
 )
+from c2c._route import PROXY_HINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from c2c._c2c import Engine, Event, SipSettings
     from c2c._event_bus import EventBus
+    from c2c._route import Route
 
     Routes: TypeAlias = dict[type[Event], Callable[[Any], None]]
 
@@ -87,7 +89,7 @@ class SipManager:
             finally:
                 trio.lowlevel.notify_closing(wake)
 
-    async def connect(self, settings: SipSettings, *, register: bool) -> None:
+    async def connect(self, settings: SipSettings, route: Route, *, register: bool) -> None:
         """Opens the WebSocket and registers; what may pass is tried again until the caller cancels and stops."""
         await self.wait_stopped()
         self._needs_registration = register
@@ -95,7 +97,8 @@ class SipManager:
         self.is_initialised = True
         self._attempt = attempt = _Attempt()
         try:
-            self._engine.connect(settings)
+            proxy = route.proxy.settings() if route.proxy else None
+            self._engine.connect(settings, proxy=proxy, public_only=route.public_only)
             await attempt.done.wait()
         finally:
             self._attempt = None
@@ -159,7 +162,7 @@ class SipManager:
 
     def _connect_failed(self, event: Event.ConnectFailed) -> None:
         text = f"{event.step}: {event.cause}"
-        error = ConnectFailed(text, cause=event.cause, hint=_CONNECT_HINTS.get(event.step))
+        error = ConnectFailed(text, cause=event.cause, hint=_connect_hint(event))
         logger.info("WebSocket: %s", text)
         self._last_failure = error
         self._bus.emit(events.Disconnected(None, event.cause))
@@ -243,6 +246,14 @@ def _rejection(event: Event.RegistrationFailed) -> RegistrationRejected:
     return RegistrationRejected(
         f"Registration failed: {event.cause}", sip_status=event.status, cause=event.cause, hint=hint
     )
+
+
+def _connect_hint(event: Event.ConnectFailed) -> str | None:
+    if event.cause.startswith("proxy "):
+        return PROXY_HINT
+    if event.cause.endswith("a private network"):
+        return "allow it with block_private_addresses=False"
+    return _CONNECT_HINTS.get(event.step)
 
 
 _CONNECT_HINTS = {

@@ -29,7 +29,7 @@ from c2c.gateway import (
     RejectRegister,
     serve,
 )
-from support.broken_servers import CA_PEM, closed_port, listening, saying, silence, upgrading
+from support.broken_servers import CA_PEM, banner, closed_port, listening, saying, silence, upgrading
 from support.client import Recorder
 
 if TYPE_CHECKING:
@@ -134,12 +134,6 @@ def sip_server(
                 yield Where(running.endpoint_url, {"tls": trust, **options})
 
     return broken
-
-
-async def banner(stream: trio.abc.Stream) -> None:
-    """Talks first, as SSH does."""
-    await stream.send_all(b"SSH-2.0-OpenSSH_9.9\r\n")
-    await stream.receive_some()
 
 
 async def close(_: trio.abc.Stream) -> None:

@@ -21,16 +21,18 @@ CA_PEM = AUTHORITY.cert_pem.bytes()
 
 
 @asynccontextmanager
-async def listening(handler: Handler, *, name: str | None = None) -> AsyncIterator[int]:
-    """Serves connections on 127.0.0.1 with `handler`, behind TLS as `name` if there is one; gives the port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+async def listening(
+    handler: Handler, *, name: str | None = None, context: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Serves connections on 127.0.0.1 with `handler`, behind TLS as `name` or by `context`; gives the port."""
     if name is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         AUTHORITY.issue_cert(name).configure_cert(context)
 
     async def serve(stream: trio.SocketStream) -> None:
         chosen: trio.abc.Stream = stream
         try:
-            if name is not None:
+            if context is not None:
                 chosen = secured = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
                 await secured.do_handshake()
             await handler(chosen)
@@ -57,6 +59,12 @@ async def closed_port() -> int:
 async def silence(_: trio.abc.Stream) -> None:
     """Accepts and says nothing."""
     await trio.sleep_forever()
+
+
+async def banner(stream: trio.abc.Stream) -> None:
+    """Talks first, as SSH does."""
+    await stream.send_all(b"SSH-2.0-OpenSSH_9.9\r\n")
+    await stream.receive_some()
 
 
 def saying(answer: bytes) -> Handler:

@@ -13,6 +13,8 @@ from c2c._http import HTTPResponse
 if TYPE_CHECKING:
     import ssl
 
+    from c2c._route import Route
+
 URL = "https://endpoint.example/url-token-sentinel"
 PASSWORD = "password-sentinel"
 USERNAME = "username-sentinel"
@@ -56,13 +58,14 @@ class FakeEndpoint:
         self.body: bytes | None = None
         self.error: Exception | None = None
         self.is_silent = False
+        self.go_on = trio.Event()  # ends a silence
         self.requests: list[str] = []
 
-    async def get(self, url: str, context: ssl.SSLContext) -> HTTPResponse:
+    async def get(self, url: str, context: ssl.SSLContext, route: Route) -> HTTPResponse:
         self.requests.append(url)
         await trio.lowlevel.checkpoint()
         if self.is_silent:
-            await trio.sleep_forever()
+            await self.go_on.wait()
         if self.error is not None:
             raise self.error
         body = json.dumps(self.config).encode() if self.body is None else self.body

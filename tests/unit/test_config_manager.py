@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from c2c import ConfigFetchError, ConfigInvalid, ConfigTimeout
+from c2c import C2CError, ConfigFetchError, ConfigInvalid, ConfigTimeout
 from c2c._config import EndpointConfig
 from c2c._config_manager import ConfigManager, call_target
 from c2c._tls import Trust
@@ -17,11 +17,23 @@ def manager(user_id: str | None = None) -> ConfigManager:
     return ConfigManager(URL, user_id, Trust(None), timeout=10.0)
 
 
+async def load(configs: ConfigManager) -> EndpointConfig:
+    """Loads, as a client does; what is raised leaves the nursery bare."""
+    error: C2CError
+    async with trio.open_nursery() as nursery:
+        configs.start(nursery)
+        try:
+            return await configs.load()
+        except C2CError as caught:
+            error = caught
+    raise error
+
+
 async def test_each_load_asks_anew(endpoint: FakeEndpoint) -> None:
     """test for docs/differences.md: the SDK keeps the first answer, whose credentials are short-lived"""
     configs = manager("user-123")
-    await configs.load()
-    await configs.load()
+    await load(configs)
+    await load(configs)
     assert endpoint.requests == [f"{URL}?userId=user-123"] * 2
 
 
@@ -29,7 +41,7 @@ async def test_silence(endpoint: FakeEndpoint) -> None:
     endpoint.is_silent = True
     started = trio.current_time()
     with pytest.raises(ConfigTimeout) as caught:
-        await manager().load()
+        await load(manager())
     assert str(caught.value) == "Configuration fetch failed: Operation timed out after 10000ms"
     assert trio.current_time() - started == pytest.approx(10)
 
@@ -40,7 +52,7 @@ async def test_silence(endpoint: FakeEndpoint) -> None:
 async def test_http_errors(endpoint: FakeEndpoint, status: int, reason: str) -> None:
     endpoint.status, endpoint.reason = status, reason
     with pytest.raises(ConfigFetchError) as caught:
-        await manager().load()
+        await load(manager())
     assert str(caught.value) == f"Configuration fetch failed: Failed to fetch config: {status} {reason}".rstrip()
 
 
@@ -48,7 +60,7 @@ async def test_http_errors(endpoint: FakeEndpoint, status: int, reason: str) -> 
 async def test_not_json(endpoint: FakeEndpoint, body: bytes) -> None:
     endpoint.body = body
     with pytest.raises(ConfigFetchError, match=r"^Configuration fetch failed: the response is not JSON: ") as caught:
-        await manager().load()
+        await load(manager())
     assert "sentinel" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -56,7 +68,7 @@ async def test_not_json(endpoint: FakeEndpoint, body: bytes) -> None:
 async def test_an_invalid_answer_has_no_prefix_of_the_fetch(endpoint: FakeEndpoint) -> None:
     endpoint.config = {}
     with pytest.raises(ConfigInvalid) as caught:
-        await manager().load()
+        await load(manager())
     assert str(caught.value) == "Invalid endpoint configuration received"
 
 

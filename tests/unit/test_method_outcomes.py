@@ -48,6 +48,7 @@ OUTCOMES: dict[str, tuple[Any, ...]] = {
         NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, None,
         NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF,
     ),
+    "load_config": (*(None,) * 8, DESTROYED),
     "disconnect": (None,) * 9,
     "destroy": (None,) * 9,
     "aclose": (None,) * 9,
@@ -174,5 +175,7 @@ async def test_is_connected(
 
 def test_the_table_names_all_methods() -> None:
     methods = {name for name in vars(c2c.WebRTCClient) if not name.startswith("_")}
-    assert methods - set(OUTCOMES) == {"on", "off", "events", "is_connected", "get_current_session"}
+    assert methods - set(OUTCOMES) == {
+        "on", "off", "events", "is_connected", "get_current_session", "get_config", "set_user_id",
+    }  # fmt: skip
     assert all(len(row) == len(STATES) for row in OUTCOMES.values())

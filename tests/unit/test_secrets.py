@@ -43,7 +43,7 @@ def assert_clean(*texts: str) -> None:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    for name in (None, "c2c", "httpx", "httpcore"):
+    for name in (None, "c2c"):
         caplog.set_level(logging.NOTSET if name else 1, name)
     return caplog
 

@@ -1,0 +1,167 @@
+"""A stream to a server: name look-up, TCP, a proxy's tunnel, TLS. The caller limits the time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import h11
+import trio
+
+from c2c._errors import ConfigFetchError
+from c2c._route import PROXY_HINT, is_public
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from c2c._route import Proxy, Route
+
+MAX_HEAD = 65_536  # bytes of a response's head
+
+
+async def dial(host: str, port: int, context: ssl.SSLContext | None, route: Route) -> trio.abc.Stream:
+    """Returns a stream to `host`, behind TLS if there is a context; `ConfigFetchError` says what went wrong.
+
+    Nothing stays open when it fails or is cancelled.
+    """
+    try:
+        stream: trio.abc.Stream = await _connect(host, port, route)
+        try:
+            if route.proxy is not None:
+                await _open_tunnel(stream, host, port, route.proxy)
+            if context is not None:
+                stream = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+                await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return stream
+    except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
+        failure = failure_of(error)
+    # raised out here, for an error without a chain
+    raise failure
+
+
+def failure_of(error: Exception) -> ConfigFetchError:
+    """Returns the error for what a socket, TLS or HTTP did wrong, with a hint by its root."""
+    roots = list(_chain(error))
+    for kind, hint in _HINTS:
+        if match := next((root for root in roots if isinstance(root, kind)), None):
+            return ConfigFetchError(_text(match), cause=_text(match), hint=hint)
+    root = next(_roots(error), error)
+    return ConfigFetchError(_text(root), cause=_text(root))
+
+
+async def _connect(host: str, port: int, route: Route) -> trio.SocketStream:
+    if route.proxy is not None:
+        if route.public_only and _is_address(host) and not is_public(host):
+            raise _private(host)
+        return await _connect_to_proxy(route.proxy)
+    if not route.public_only:
+        return await trio.open_tcp_stream(host, port)
+    # to the very addresses that were looked at: a second look-up could give others
+    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(address) for *_, (address, *_) in found if is_public(str(address))]
+    if not addresses:
+        raise _private(host)
+    return await _connect_to_any(addresses, port)
+
+
+async def _connect_to_proxy(proxy: Proxy) -> trio.SocketStream:
+    try:
+        return await trio.open_tcp_stream(proxy.host, proxy.port)
+    except OSError as error:
+        failure = _proxy_failure(proxy, _text(next(iter(_roots(error)), error)))
+    raise failure
+
+
+async def _connect_to_any(addresses: list[str], port: int) -> trio.SocketStream:
+    *others, last = dict.fromkeys(addresses)
+    for address in others:
+        try:
+            return await trio.open_tcp_stream(address, port)
+        except OSError:
+            continue
+    return await trio.open_tcp_stream(last, port)
+
+
+async def _open_tunnel(stream: trio.abc.Stream, host: str, port: int, proxy: Proxy) -> None:
+    """Asks for a tunnel (RFC 9110 §9.3.6); afterwards the stream leads to the server."""
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    headers = [("Host", authority)]
+    if proxy.authorization is not None:
+        headers.append(("Proxy-Authorization", proxy.authorization))
+    await stream.send_all(http.send(h11.Request(method="CONNECT", target=authority, headers=headers)))
+    try:
+        response = await next_event(stream, http)
+    except h11.RemoteProtocolError:
+        response = None
+    if not isinstance(response, h11.Response):
+        raise _proxy_failure(proxy, "its answer is not HTTP")
+    if response.status_code == 407:
+        raise _proxy_failure(proxy, "it wants credentials, or others (407 Proxy Authentication Required)")
+    if not 200 <= response.status_code < 300:
+        raise _proxy_failure(proxy, f"it answered {response.status_code} instead of connecting to {authority}")
+
+
+async def next_event(stream: trio.abc.Stream, http: h11.Connection) -> h11.Event | None:
+    """Returns the next event of an HTTP exchange, provisional responses passed over; `None` at its end."""
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(bytes(await stream.receive_some(65_536)))
+        elif not isinstance(event, h11.InformationalResponse):
+            return None if isinstance(event, type) else event
+
+
+def _proxy_failure(proxy: Proxy, what: str) -> ConfigFetchError:
+    text = f"proxy {proxy.host}:{proxy.port}: {what}"
+    return ConfigFetchError(text, cause=text, hint=PROXY_HINT)
+
+
+def _private(host: str) -> ConfigFetchError:
+    text = f"{host} is an address of this machine or of a private network"
+    return ConfigFetchError(text, cause=text, hint="allow it with block_private_addresses=False")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        is_public(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and what led to it, also inside groups (one error per address that was tried)."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                yield from _chain(inner)
+        error = error.__cause__ or error.__context__
+
+
+def _roots(error: BaseException) -> Iterator[BaseException]:
+    return (root for root in _chain(error) if isinstance(root, OSError) and root.errno)
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    if isinstance(error, OSError) and error.errno is not None:
+        known = error.errno in errno.errorcode and not isinstance(error, ssl.SSLError)
+        return os.strerror(error.errno) if known else error.strerror or str(error)
+    return str(error) or type(error).__name__
+
+
+_HINTS: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "give the server's CA with tls=TLSConfig(ca_file=...) or SSL_CERT_FILE"),
+    (ssl.SSLError, "check that the endpoint URL's host and port speak TLS 1.2 or later"),
+    (socket.gaierror, "check the endpoint URL's host name and this machine's DNS"),
+    (ConnectionRefusedError, "check the endpoint URL's port, and that the server runs"),
+)
