@@ -98,11 +98,11 @@ async def test_plain_http_on_this_machine() -> None:
     [
         (ConfigStatus(404), "config", "Failed to fetch config: 404 Not Found"),
         (ConfigInactive(), "config", "not active"),
-        (ConfigSlow(20), "config", "timed out"),
+        (ConfigSlow(20), "config", "did not answer in time"),
         (RefuseUpgrade(403), "wss", "403"),
         (NoSubprotocol(), "wss", "sip"),
         (RejectRegister(403, "Forbidden"), "register", "Rejected"),
-        (IgnoreRegister(), "register", "timed out"),
+        (IgnoreRegister(), "register", "not answered"),
     ],
 )
 async def test_a_broken_stage(misbehave: Misbehaviour, failed: str, detail: str) -> None:
