@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 
+from c2c import events
 from c2c.gateway import (
     AwaitInfo,
     ChangeCodec,
@@ -169,6 +170,32 @@ async def test_the_far_side_holds_and_resumes() -> None:
         assert call.session.status == "answered"
 
 
+async def test_transcriptions_in_every_shape() -> None:
+    shapes: list[Any] = [
+        {"originator": "user", "messages": [{"text": "a"}, {"text": "b"}]},
+        "a",
+        {"message": "a"},
+        {"message": ["a", "b"]},
+        {"originator": "bot", "text": "a"},
+        {"transcript": "a"},
+    ]
+    async with served(*(Metadata({"_transcription": shape}) for shape in shapes)) as caller:
+        with caller.client.events() as told:
+            _, far_side = await caller.answered()
+            await far_side.wait_script()
+            heard = []
+            with trio.fail_after(30):
+                async for event in told:
+                    if isinstance(event, events.Transcription):
+                        heard.append(event)
+                    if len(heard) == len(shapes):
+                        break
+        assert [event.transcription for event in heard] == shapes
+        assert [event.texts for event in heard] == [("a", "b"), ("a",), ("a",), ("a", "b"), ("a",), ("a",)]
+        assert [event.originator for event in heard] == ["user", None, None, None, "bot", None]
+        assert "infoReceived" not in caller.told.names
+
+
 async def test_the_codec_changes_in_mid_call() -> None:
     async with served(ChangeCodec("PCMU"), Play(tone(440, 2))) as caller, trio.open_nursery() as nursery:
         call, far_side = await caller.answered()
@@ -204,8 +231,8 @@ async def test_tones_both_ways(transport: DtmfTransport) -> None:
 
 
 async def test_early_media() -> None:
-    async with served(Progress(2, tone(440, 1.5))) as caller:
-        with caller.client.events() as events, trio.fail_after(30):
+    async with served(Progress(2, tone(440, 1.5)), options={"capture_audio": True}) as caller:
+        with caller.client.events() as told, trio.fail_after(30):
             await caller.client.connect()
             call = await caller.client.start_call()
             samples = array("h")
@@ -217,11 +244,11 @@ async def test_early_media() -> None:
             assert level_at(440, samples[-RATE // 2 :], RATE) == pytest.approx(-20, abs=3)
             await call.wait_answered()
             names = []
-            async for event in events:
+            async for event in told:
                 names.append(event.name)
                 if event.name == "answered":
                     break
-        assert names[-2:] == ["ringing", "answered"]
+        assert names[-3:] == ["captureAudio", "ringing", "answered"]
         assert (await anext(aiter(call.audio()))).position < 48_000
 
 

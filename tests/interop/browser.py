@@ -116,6 +116,20 @@ class BrowserAgent:
         inner = {"originator": originator, "messages": [{"text": text} for text in texts]}
         self.send_info(json.dumps({"_transcription": inner}, separators=(",", ":")))
 
+    def hold(self, *, use_update: bool = False) -> None:
+        """Holds the call, by re-INVITE or by UPDATE."""
+        if self._command("hold", use_update) is not True:
+            raise PeerError("JsSIP does not hold the call")
+
+    def resume(self, *, use_update: bool = False) -> None:
+        """Takes the call off hold."""
+        if self._command("resume", use_update) is not True:
+            raise PeerError("JsSIP does not resume the call")
+
+    def send_dtmf(self, tones: str, transport_type: str = "INFO") -> None:
+        """Sends tones, by INFO or by the RTP sender (RFC2833)."""
+        self._command("sendDtmf", tones, transport_type)
+
     def reset(self) -> None:
         """Ends the call, forgets earlier ones, goes back to answering with 440 Hz."""
         self._command("reset")

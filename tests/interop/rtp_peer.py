@@ -17,6 +17,7 @@ from .tone import SILENCE, Tone, measure, sine, wait_for_tone
 _RATE = 8000
 _FRAME = 160
 _EVENTS = "0123456789*#ABCD"
+_EVENT_TYPE = 126
 _RTP_HEADER = struct.Struct("!BBHII")
 
 
@@ -33,6 +34,8 @@ class RtpPeer:
         self._sound = self._encoded()
         # duration and number of packets of each telephone-event, by its timestamp
         self._events: dict[int, tuple[str, int, int]] = {}
+        # digit and number of each packet of the tones to send, and None for sound between them
+        self._tones: deque[tuple[str, int] | None] = deque()
         self._heard: deque[bytes] = deque(maxlen=50)
         self._address: tuple[str, int] | None = None
         self._stopping = threading.Event()
@@ -68,6 +71,12 @@ class RtpPeer:
         """Each telephone-event heard: its digit, its duration in ticks, how many packets told it."""
         return list(self._events.values())
 
+    def send_tones(self, digits: str) -> None:
+        """Sends telephone-events of 100 ms (payload type 126, 8000 Hz), each followed by 100 ms of sound."""
+        for digit in digits:
+            self._tones.extend((digit, packet) for packet in range(7))
+            self._tones.extend([None] * 5)
+
     def forget_sound(self) -> None:
         """What is heard from now on counts."""
         self._heard.clear()
@@ -78,6 +87,7 @@ class RtpPeer:
         self._codec = codec
         self._sound = self._encoded()
         self._heard.clear()
+        self._tones.clear()
         self._events.clear()
         self.packets_received = 0
 
@@ -112,11 +122,20 @@ class RtpPeer:
         number = 0
         while not self._stopping.wait(max(0.0, start + number * 0.02 - time.monotonic())):
             if self._address is not None:
-                at = number * _FRAME % _RATE
-                payload_type = PAYLOAD_TYPES[self._codec]
-                header = _RTP_HEADER.pack(0x80, payload_type, number & 0xFFFF, number * _FRAME, ssrc)
-                self._socket.sendto(header + self._sound[at : at + _FRAME], self._address)
+                self._socket.sendto(self._packet(number, ssrc), self._address)
             number += 1
+
+    def _packet(self, number: int, ssrc: int) -> bytes:
+        if self._tones and (tone := self._tones.popleft()):
+            digit, packet = tone
+            end = 0x80 if packet >= 4 else 0
+            event = struct.pack("!BBH", _EVENTS.index(digit), end | 10, _FRAME * min(packet + 1, 5))
+            marker = 0x80 if packet == 0 else 0
+            timestamp = (number - packet) * _FRAME
+            return _RTP_HEADER.pack(0x80, marker | _EVENT_TYPE, number & 0xFFFF, timestamp, ssrc) + event
+        at = number * _FRAME % _RATE
+        header = _RTP_HEADER.pack(0x80, PAYLOAD_TYPES[self._codec], number & 0xFFFF, number * _FRAME, ssrc)
+        return header + self._sound[at : at + _FRAME]
 
 
 def _payload(packet: bytes) -> bytes:

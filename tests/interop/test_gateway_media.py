@@ -66,6 +66,22 @@ async def test_tones_in_rtp(rig: Rig, target: str) -> None:
             await client.end_call()
 
 
+@pytest.mark.parametrize("target", ["plain", "transcoded"])
+async def test_tones_in_rtp_from_behind_the_gateway(rig: Rig, target: str) -> None:
+    """With `transcoded` rtpengine turns them from 8000 Hz into 48000 Hz."""
+    with rig.sipp("answer"):
+        async with new_client(rig, target) as client:
+            tones: list[tuple[str, str]] = []
+            client.on("dtmfReceived", lambda told: tones.append((told.tone, told.transport_type)))
+            call = await client.connect_and_call()
+            await call.wait_answered()
+            await heard(call, rig.rtp_peer.hz)
+            rig.rtp_peer.send_tones("0*8D")
+            await wait_for(lambda: len(tones) == 4)
+            assert tones == [(tone, "RFC2833") for tone in "0*8D"]
+            await client.end_call()
+
+
 async def test_tones_by_info(rig: Rig) -> None:
     with rig.sipp("answer") as sipp:
         async with new_client(rig, "plain") as client:
@@ -78,15 +94,16 @@ async def test_tones_by_info(rig: Rig) -> None:
             await client.end_call()
 
 
-@pytest.mark.parametrize("target", ["plain", "transcoded"])
-async def test_hold_resume_and_bye_with_a_reason(rig: Rig, clip: Path, target: str) -> None:
-    """With `transcoded` the call runs on Opus, and rtpengine's own offer may turn it to PCMU."""
+@pytest.mark.parametrize(("target", "spoken"), [("plain", "PCMU"), ("transcoded", "opus")])
+async def test_hold_resume_and_bye_with_a_reason(rig: Rig, clip: Path, target: str, spoken: str) -> None:
+    """With `transcoded` the call runs on Opus, and rtpengine's offer of the hold turns it to PCMU."""
     with rig.sipp("hold"):
         async with new_client(rig, target) as client, trio.open_nursery() as nursery:
             call = await client.connect_and_call()
             await call.wait_answered()
             nursery.start_soon(speak, call, clip)
             await run_sync(rig.rtp_peer.wait_for_tone, C2C_HZ)
+            assert call.stats().codec == spoken
             await client.send_info("hold")
             await wait_for(lambda: call.session.remote_hold)
             await trio.sleep(0.5)
@@ -98,6 +115,7 @@ async def test_hold_resume_and_bye_with_a_reason(rig: Rig, clip: Path, target: s
             await wait_for(lambda: not call.session.remote_hold)
             await run_sync(rig.rtp_peer.wait_for_tone, C2C_HZ)
             assert (await heard(call, rig.rtp_peer.hz)).is_near(rig.rtp_peer.hz)
+            assert call.stats().codec == "PCMU"
             await client.send_info("hang up")
             end: c2c.CallEndInfo = await call.wait_ended()
             assert (end.originator, end.cause, end.description) == ("remote", "Terminated", "16")

@@ -56,6 +56,20 @@ export function sendInfo(contentType, body) {
   session.sendInfo(contentType, body);
 }
 
+/** Holds, by re-INVITE or by UPDATE; false when JsSIP does not. */
+export function hold(useUpdate) {
+  return session.hold({ useUpdate });
+}
+
+export function resume(useUpdate) {
+  return session.unhold({ useUpdate });
+}
+
+/** Sends tones; transportType is INFO or RFC2833. */
+export function sendDtmf(tones, transportType) {
+  session.sendDTMF(tones, { transportType });
+}
+
 /** Ends what is going on and forgets earlier calls and settings. */
 export function reset() {
   if (session && !session.isEnded()) {
@@ -84,6 +98,7 @@ function newSession({ originator, session: created, request }) {
     code: null,
     updates: 0,
     infos: [],
+    tones: [],
   };
   calls.push(record);
   session = created;
@@ -114,6 +129,9 @@ function watch(watched, record) {
   watched.on("update", () => { record.updates += 1; });
   watched.on("newInfo", ({ originator, info }) => {
     record.infos.push({ originator, contentType: info.contentType, body: info.body });
+  });
+  watched.on("newDTMF", ({ originator, dtmf }) => {
+    record.tones.push({ originator, tone: dtmf.tone, duration: dtmf.duration });
   });
   watched.on("ended", (end) => finish(record, "ended", end));
   watched.on("failed", (end) => finish(record, "failed", end));
