@@ -9,6 +9,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 import h11
+import httpcore
 import trio
 
 from c2c._errors import ConfigFetchError
@@ -22,27 +23,65 @@ if TYPE_CHECKING:
 MAX_HEAD = 65_536  # bytes of a response's head
 
 
-async def dial(host: str, port: int, context: ssl.SSLContext | None, route: Route) -> trio.abc.Stream:
-    """Returns a stream to `host`, behind TLS if there is a context; `ConfigFetchError` says what went wrong.
+class Network(httpcore.AsyncNetworkBackend):
+    """How httpx reaches a server: by a route, and with nothing left open by whatever is cancelled or fails."""
 
-    Nothing stays open when it fails or is cancelled.
-    """
-    try:
-        stream: trio.abc.Stream = await _connect(host, port, route)
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: object = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Returns a stream to `host`; `ConfigFetchError` says what went wrong."""
         try:
-            if route.proxy is not None:
-                await _open_tunnel(stream, host, port, route.proxy)
-            if context is not None:
-                stream = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
-                await stream.do_handshake()
+            return _Stream(await _dial(host, port, self._route))
+        except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
+            failure = failure_of(error)
+        # raised out here, for an error without a chain
+        raise failure
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A stream of Trio's, as httpcore wants it. The caller limits the time, so all time-outs are ignored."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return bytes(await self._stream.receive_some(max_bytes))
+        except (OSError, trio.BrokenResourceError) as error:
+            raise httpcore.ReadError(_text(next(_roots(error), error))) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            await self._stream.send_all(buffer)
+        except (OSError, trio.BrokenResourceError) as error:
+            raise httpcore.WriteError(_text(next(_roots(error), error))) from error
+
+    async def aclose(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        stream = trio.SSLStream(self._stream, ssl_context, server_hostname=server_hostname, https_compatible=True)
+        try:
+            await stream.do_handshake()
+        except (OSError, trio.BrokenResourceError) as error:
+            await self.aclose()
+            failure = failure_of(error)
         except BaseException:
-            await trio.aclose_forcefully(stream)
+            await self.aclose()
             raise
-        return stream
-    except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
-        failure = failure_of(error)
-    # raised out here, for an error without a chain
-    raise failure
+        else:
+            return _Stream(stream)
+        raise failure
 
 
 def failure_of(error: Exception) -> ConfigFetchError:
@@ -53,6 +92,17 @@ def failure_of(error: Exception) -> ConfigFetchError:
             return ConfigFetchError(_text(match), cause=_text(match), hint=hint)
     root = next(_roots(error), error)
     return ConfigFetchError(_text(root), cause=_text(root))
+
+
+async def _dial(host: str, port: int, route: Route) -> trio.SocketStream:
+    stream = await _connect(host, port, route)
+    try:
+        if route.proxy is not None:
+            await _open_tunnel(stream, host, port, route.proxy)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
 
 
 async def _connect(host: str, port: int, route: Route) -> trio.SocketStream:
@@ -97,7 +147,7 @@ async def _open_tunnel(stream: trio.abc.Stream, host: str, port: int, proxy: Pro
         headers.append(("Proxy-Authorization", proxy.authorization))
     await stream.send_all(http.send(h11.Request(method="CONNECT", target=authority, headers=headers)))
     try:
-        response = await next_event(stream, http)
+        response = await _next_event(stream, http)
     except h11.RemoteProtocolError:
         response = None
     if not isinstance(response, h11.Response):
@@ -108,7 +158,7 @@ async def _open_tunnel(stream: trio.abc.Stream, host: str, port: int, proxy: Pro
         raise _proxy_failure(proxy, f"it answered {response.status_code} instead of connecting to {authority}")
 
 
-async def next_event(stream: trio.abc.Stream, http: h11.Connection) -> h11.Event | None:
+async def _next_event(stream: trio.abc.Stream, http: h11.Connection) -> h11.Event | None:
     """Returns the next event of an HTTP exchange, provisional responses passed over; `None` at its end."""
     while True:
         event = http.next_event()

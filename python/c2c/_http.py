@@ -1,20 +1,22 @@
-"""The one GET that c2c makes: h11 over a stream of Trio's."""
+"""The one GET that c2c makes. httpx is imported nowhere else, so that its successor is a change of this module."""
 
 from __future__ import annotations
 
-import string
+import logging
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin, urlsplit
+from typing import TYPE_CHECKING, cast
 
-import h11
+import httpcore
+import httpx
 import trio
 
-from c2c._dial import MAX_HEAD, dial, failure_of, next_event
+from c2c._dial import Network, failure_of
 from c2c._errors import ConfigFetchError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import AsyncIterable, AsyncIterator
 
     from c2c._route import Route
 
@@ -40,94 +42,106 @@ async def get(url: str, context: ssl.SSLContext, route: Route) -> HTTPResponse:
 
     The caller limits the time. Nothing raised or logged holds the URL: its path is the endpoint's token.
     """
-    for _ in range(MAX_REDIRECTS):
-        answer = await _exchange(_Target.of(url), context, route)
-        if isinstance(answer, HTTPResponse):
-            return answer
-        url = _redirected(url, answer)
-    raise _refused("more than 5 redirects")
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A URL, taken apart."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-
-    @classmethod
-    def of(cls, url: str) -> _Target:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
-        path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return cls(parts.scheme, _ascii(host), port, quote(path, safe=string.punctuation))
-
-    @property
-    def authority(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
-
-
-async def _exchange(target: _Target, context: ssl.SSLContext, route: Route) -> HTTPResponse | str:
-    """Returns the response, or where it redirects to."""
-    stream = await dial(target.host, target.port, context if target.scheme == "https" else None, route)
+    # a bare transport: httpx's client logs each URL and takes proxies and netrc from the environment
+    token = _quiet.set(True)
     try:
-        return await _ask(stream, target)
-    except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
+        async with _Transport(context, route) as transport:
+            return await _follow(transport, httpx.URL(url))
+    except ConfigFetchError as error:
+        failure = error.with_traceback(None)
+    except (httpx.InvalidURL, httpx.StreamError, *_CORE_ERRORS) as error:
         failure = failure_of(error)
     finally:
-        await trio.aclose_forcefully(stream)
-    # raised out here: the chain would keep what was read
+        _quiet.reset(token)
+    # raised out here: the chain would keep the request, and with it the URL
     raise failure
 
 
-async def _ask(stream: trio.abc.Stream, target: _Target) -> HTTPResponse | str:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-    headers = [("Host", target.authority), ("Accept", "application/json"), ("Connection", "close")]
-    request = h11.Request(method="GET", target=target.path, headers=headers)
-    await stream.send_all(http.send(request) + http.send(h11.EndOfMessage()))
-    head = await next_event(stream, http)
-    if not isinstance(head, h11.Response):
-        raise ConfigFetchError(_NO_ANSWER, cause=_NO_ANSWER)
-    location = next((value for name, value in head.headers if name == b"location"), None)
-    if head.status_code in _REDIRECTS and location is not None:
-        return location.decode("latin-1")
-    return HTTPResponse(head.status_code, head.reason.decode("latin-1"), await _body(stream, http))
+class _Transport(httpx.AsyncBaseTransport):
+    """httpx's, with a way to the server of our own: its public one takes no network backend."""
+
+    def __init__(self, context: ssl.SSLContext, route: Route) -> None:
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=context, network_backend=Network(route))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        asked = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+        )
+        answer = await self._pool.handle_async_request(asked)
+        return httpx.Response(
+            status_code=answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
 
 
-async def _body(stream: trio.abc.Stream, http: h11.Connection) -> bytes:
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in cast("AsyncIterable[bytes]", self._answer.stream):
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+async def _follow(transport: httpx.AsyncBaseTransport, url: httpx.URL) -> HTTPResponse:
+    for _ in range(MAX_REDIRECTS):
+        request = httpx.Request("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"})
+        response = await transport.handle_async_request(request)
+        response.request = request
+        try:
+            if not response.has_redirect_location:
+                return HTTPResponse(response.status_code, response.reason_phrase, await _body(response))
+            url = _redirected(url, response.headers["location"])
+        finally:
+            await response.aclose()
+    raise _refused("more than 5 redirects")
+
+
+async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
-    while isinstance(event := await next_event(stream, http), h11.Data):
-        body += event.data
-        if len(body) > MAX_BODY:
-            raise _refused(f"the response is longer than {MAX_BODY} bytes")
+    with trio.CancelScope() as scope:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_BODY:
+                # leaving the loop would abandon httpx's nested generators; cancelled, they end in order
+                scope.cancel()
+    if len(body) > MAX_BODY:
+        raise _refused(f"the response is longer than {MAX_BODY} bytes")
     return bytes(body)
 
 
-def _redirected(url: str, location: str) -> str:
-    try:
-        redirected = urljoin(url, location)
-        here, there = _Target.of(url), _Target.of(redirected)
-    except ValueError:
-        raise _refused("redirected to what is no URL") from None
-    if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+    target = url.join(location)
+    if (target.scheme, target.host, _port(target)) != (url.scheme, url.host, _port(url)):
         raise _refused("redirected to another origin")
-    return redirected
+    return target
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"https": 443, "http": 80}.get(url.scheme)
 
 
 def _refused(what: str) -> ConfigFetchError:
     return ConfigFetchError(what, cause=what, hint="check that the URL is the endpoint's own")
 
 
-def _ascii(host: str) -> str:
-    try:
-        return host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
-        raise _refused("the URL's host is no name") from None
+class _NotOurs(logging.Filter):
+    """Keeps out what httpcore tells about our request: a redirect's headers repeat the endpoint's token."""
+
+    def filter(self, _: logging.LogRecord) -> bool:
+        return not _quiet.get()
 
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_NO_ANSWER = "the connection was closed without an answer"
+# those of the pool: the transport, unlike httpx's own, does not rename them
+_CORE_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
+_quiet: ContextVar[bool] = ContextVar("c2c_http_quiet", default=False)
+logging.getLogger("httpcore.http11").addFilter(_NotOurs())
+logging.getLogger("httpcore.connection").addFilter(_NotOurs())

@@ -44,7 +44,7 @@ class Trust:
         self._key = _read(config.client_key, "client_key")
 
     def ssl_context(self) -> ssl.SSLContext:
-        """Returns what the configuration request verifies with."""
+        """Returns what httpx verifies with."""
         try:
             context = _context(self._ca)
             if self._config.client_cert is not None:
