@@ -4,10 +4,13 @@ mod support;
 use std::time::Duration;
 
 use c2c_gateway::io::{CallCommand, GatewayEvent};
+use c2c_gateway::script::Step;
 use c2c_gateway::settings::GatewaySettings;
+use c2c_proto::dtmf::{DtmfRequest, DtmfTransport};
+use c2c_proto::io::{Command, Event};
 use c2c_proto::media::codec::Codec;
 use c2c_proto::sip::Refresher;
-use support::pair::{Pair, Side};
+use support::pair::{CALL, Pair, Side};
 
 /// With the codec that costs the least time.
 fn settings() -> GatewaySettings {
@@ -63,4 +66,66 @@ fn a_refresh_by_command_is_answered() {
     pair.gateway_told(
         |event| matches!(event, GatewayEvent::Responded { method, status: 200, .. } if method == "UPDATE"),
     );
+}
+
+fn reinvite_accepted(event: &GatewayEvent) -> bool {
+    matches!(event, GatewayEvent::Responded { method, status: 200, .. } if method == "INVITE")
+}
+
+#[test]
+fn the_client_is_held_and_resumed() {
+    let mut pair = Pair::connected(settings());
+    for (command, held) in [(CallCommand::Hold, true), (CallCommand::Resume, false)] {
+        pair.gateway_call(command);
+        pair.client_told(|event| matches!(event, Event::HoldChanged(state) if state.remote_hold == held));
+        pair.gateway_told(reinvite_accepted);
+        pair.run_for(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn tones_go_both_ways_and_the_codec_changes() {
+    let tones = |tones: &str| DtmfRequest {
+        tones: tones.into(),
+        transport: DtmfTransport::Rfc4733,
+        duration: None,
+        inter_tone_gap: None,
+    };
+    let mut pair = Pair::connected(GatewaySettings {
+        script: [Step::SendTones(tones("42")), Step::ChangeCodecs(vec![Codec::Pcma])].into(),
+        ..settings()
+    });
+    for wanted in ['4', '2'] {
+        pair.client_told(|event| matches!(event, Event::DtmfReceived(tone) if tone.tone.character() == wanted));
+    }
+    pair.gateway_told(reinvite_accepted);
+    pair.command(Command::SendDtmf {
+        call: CALL,
+        request: 1,
+        dtmf: tones("#"),
+    });
+    pair.gateway_told(|event| matches!(event, GatewayEvent::DtmfReceived(tone) if tone.tone.character() == '#'));
+    pair.gateway_call(CallCommand::HangUp(None));
+    assert_eq!(pair.client_end().1.codec, "PCMA");
+}
+
+#[test]
+fn media_flows_before_the_answer() {
+    let script = [Step::Progress {
+        time: Duration::from_secs(2),
+        clip: None,
+    }];
+    let mut pair = Pair::registered(GatewaySettings {
+        script: script.into(),
+        ..settings()
+    });
+    pair.call();
+    pair.client_told(|event| matches!(event, Event::MediaConnected(_)));
+    let is_answered = |pair: &Pair| {
+        pair.client_events
+            .iter()
+            .any(|event| matches!(event, Event::Answered(_)))
+    };
+    assert!(!is_answered(&pair));
+    pair.run_until(is_answered);
 }

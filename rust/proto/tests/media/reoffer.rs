@@ -64,6 +64,21 @@ fn one_that_changes_the_transport_is_not_acceptable_and_costs_nothing() {
     assert!(call.caller.port.share_of(1_000.0) > 0.95);
 }
 
+#[test]
+fn other_candidates_of_the_same_peer_leave_the_path_alone() {
+    let (mut call, refresh) = connected();
+    let moved = refresh.replace("198.51.100.1 50000", "203.0.113.9 9999");
+    let moved = moved.replace("m=audio 50000", "m=audio 9999");
+    assert_ne!(moved, refresh);
+    call.caller.session.handle_offer(moved.as_bytes(), call.now).unwrap();
+    call.rule = Box::new(|_, _, transmit: &Transmit| {
+        assert_ne!(transmit.remote.port(), 9999);
+        deliver(transmit)
+    });
+    call.run_for(Duration::from_secs(40));
+    assert!(call.caller.port.share_of(1_000.0) > 0.95 && call.callee.port.share_of(440.0) > 0.95);
+}
+
 /// The callee offers, the caller answers.
 fn exchange(call: &mut Call, direction: Direction) -> (String, String) {
     let offer = call.callee.session.reoffer(direction, call.now).unwrap();

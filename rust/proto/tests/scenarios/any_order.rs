@@ -8,9 +8,11 @@ use proptest::prelude::*;
 use crate::support::messages::stranger;
 use crate::support::registrar::{challenge, granted};
 use crate::support::{Heard, Rig, ServerDialog};
-use c2c_proto::io::{CallId, Command, Event, SipSettings};
+use c2c_proto::dtmf::{DtmfRequest, DtmfTransport};
+use c2c_proto::io::{CallId, Command, Event, ReceivedDtmf, SipSettings};
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::codec::Codec;
+use c2c_proto::media::description::Direction;
 
 /// One thing that may happen; the numbers choose among what there is at that moment.
 #[derive(Clone, Debug)]
@@ -24,12 +26,14 @@ enum Step {
     StartCall,
     EndCall(usize),
     SendInfo(usize),
+    /// By INFO or in RTP.
+    SendDtmf(usize, bool),
     Mute(usize, bool),
     Play(usize),
     StopPlaying(usize),
     /// Answers a request that was heard, with a status, and with SDP where that fits.
     Answer(usize, u16, bool),
-    /// A request in a dialog, perhaps with a number that was used.
+    /// A request in a dialog, perhaps with a number that was used; half of the INVITEs and UPDATEs carry an offer.
     Request(usize, usize, bool),
     /// A message that the server has sent before.
     Again(usize),
@@ -66,6 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => Just(Step::StartCall),
         4 => index.clone().prop_map(Step::EndCall),
         6 => index.clone().prop_map(Step::SendInfo),
+        3 => (index.clone(), any::<bool>()).prop_map(|(call, rtp)| Step::SendDtmf(call, rtp)),
         3 => (index.clone(), any::<bool>()).prop_map(|(call, muted)| Step::Mute(call, muted)),
         4 => index.clone().prop_map(Step::Play),
         3 => index.clone().prop_map(Step::StopPlaying),
@@ -151,6 +156,11 @@ impl World {
                 content_type: "application/json".into(),
                 body: b"{}".to_vec(),
             },
+            Step::SendDtmf(index, in_rtp) => Command::SendDtmf {
+                call: call(index),
+                request: index as u64,
+                dtmf: tones(index, in_rtp),
+            },
             Step::Mute(index, muted) => Command::SetMuted {
                 call: call(index),
                 muted,
@@ -193,6 +203,7 @@ impl World {
     }
 
     fn request(&mut self, dialog: usize, method: &str, old: bool) {
+        let offer = self.offer(dialog);
         let count = self.dialogs.len().max(1);
         let Some(dialog) = self.dialogs.get_mut(dialog % count) else {
             return;
@@ -202,12 +213,23 @@ impl World {
         } else {
             dialog.request(method)
         };
-        let draft = if method == "INFO" {
-            draft.body("text/plain", "x")
-        } else {
-            draft
+        let draft = match (method, offer) {
+            ("INFO", None) => draft.body("text/plain", "x"),
+            ("INFO", Some(_)) => draft.body("application/dtmf-relay", "Signal=1"),
+            ("INVITE" | "UPDATE" | "ACK", Some(sdp)) => draft.sdp(&sdp),
+            _ => draft,
         };
         self.say(draft.bytes());
+    }
+
+    /// The newest far end's offer that holds, resumes or changes the codec, every other time.
+    fn offer(&mut self, number: usize) -> Option<String> {
+        let now = self.rig.now;
+        let far = self.rig.far.as_mut().filter(|_| number.is_multiple_of(2))?;
+        let direction = [Direction::SendOnly, Direction::SendRecv, Direction::Inactive][number % 3];
+        far.session
+            .set_codecs([vec![Codec::Pcmu], vec![Codec::Opus, Codec::Pcma]][number / 2 % 2].clone());
+        far.session.reoffer(direction, now).ok()
     }
 
     fn say(&mut self, bytes: Vec<u8>) {
@@ -244,7 +266,22 @@ impl World {
         for life in lives.values() {
             check_life(life);
         }
+        check_hold(&self.events);
         check_line(&self.events);
+    }
+}
+
+/// Tones, some of which are none.
+fn tones(index: usize, in_rtp: bool) -> DtmfRequest {
+    DtmfRequest {
+        tones: ["1", "1,2#", "", "x"][index % 4].into(),
+        transport: if in_rtp {
+            DtmfTransport::Rfc4733
+        } else {
+            DtmfTransport::Info
+        },
+        duration: None,
+        inter_tone_gap: None,
     }
 }
 
@@ -269,6 +306,9 @@ fn call_of(event: &Event) -> Option<CallId> {
         | Event::InfoSent { call, .. }
         | Event::InfoFailed { call, .. }
         | Event::InfoReceived { call, .. }
+        | Event::DtmfSent { call, .. }
+        | Event::DtmfFailed { call, .. }
+        | Event::DtmfReceived(ReceivedDtmf { call, .. })
         | Event::PlayEnded { call, .. } => Some(*call),
         _ => None,
     }
@@ -292,7 +332,22 @@ fn check_life(life: &[String]) {
         let ringing = life.iter().rposition(|event| event == "Ringing");
         assert!(ringing.is_none_or(|ringing| ringing < answered), "{life:?}");
     }
-    assert!(count("InfoSent") == 0 || count("Answered") == 1, "{life:?}");
+    let needs_answer = count("InfoSent") + count("DtmfSent") + count("DtmfReceived") + count("HoldChanged");
+    assert!(needs_answer == 0 || count("Answered") == 1, "{life:?}");
+}
+
+/// Each `HoldChanged` is a change.
+fn check_hold(events: &[Event]) {
+    let mut held: BTreeMap<CallId, bool> = BTreeMap::new();
+    for event in events {
+        match event {
+            Event::Answered(state) => assert_eq!(held.insert(state.call, state.remote_hold), None),
+            Event::HoldChanged(state) => {
+                assert_eq!(held.insert(state.call, state.remote_hold), Some(!state.remote_hold));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The connection's events come in an order that makes sense.

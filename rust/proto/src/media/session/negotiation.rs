@@ -52,7 +52,8 @@ pub(super) struct Negotiation {
     pending: Option<LocalDescription>,
     remote: Option<RemoteDescription>,
     agreement: Option<Agreement>,
-    /// Every payload type that was ever agreed on: packets of before a change may still be under way (RFC 3264 §8.3.2).
+    /// Every payload type that the far side may use, or might before: packets of before a change may still be under way
+    /// (RFC 3264 §8.3.2).
     known: Vec<(u8, Codec)>,
 }
 
@@ -122,7 +123,7 @@ impl Negotiation {
 
     /// Whether a payload type is one of ours, telephone-events included.
     pub(super) fn expects(&self, payload_type: u8) -> bool {
-        self.event_clock(payload_type).is_some() || self.receivable().iter().any(|(number, _)| *number == payload_type)
+        self.event_clock(payload_type).is_some() || self.known.iter().any(|(number, _)| *number == payload_type)
     }
 
     /// Clock rate in Hz of a telephone-event's payload type; `None` when it is none.
