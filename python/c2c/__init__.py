@@ -9,7 +9,7 @@ from c2c import events
 from c2c._audio_manager import AudioStream
 from c2c._call import Call
 from c2c._client import WebRTCClient, create_webrtc_client
-from c2c._client_config import IceServer, PeerConnectionConfig, WebRTCClientConfig
+from c2c._client_config import WebRTCClientConfig
 from c2c._config import EndpointConfig, EndpointSettings, SipConnectivityInfo, WebrtcWidgetConfig
 from c2c._errors import (
     C2CError,
@@ -46,6 +46,7 @@ from c2c._errors import (
     WrongState,
 )
 from c2c._event_bus import EventStream
+from c2c._ice_servers import IceServer, PeerConnectionConfig
 from c2c._recording import Recording
 from c2c._session import CallEndInfo, CallSession, SessionStatus
 from c2c._support import WebRTCSupport, check_webrtc_support, is_webrtc_supported

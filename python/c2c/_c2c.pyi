@@ -23,7 +23,19 @@ class SipSettings:
         register_expires: int = 600,
         session_expires: int = 90,
         local_address: str | None = None,
+        ice: IceSettings | None = None,
     ) -> SipSettings: ...
+
+@final
+class IceSettings:
+    """STUN and TURN servers, each (urls, username, credential), and `all` or `relay`; `repr` shows no secret.
+
+    `ValueError` that begins with the element in the browser's spelling, `iceServers[0].urls[1]: ...`.
+    """
+
+    def __new__(
+        cls, *, servers: list[tuple[list[str], str | None, str | None]], policy: str = "all"
+    ) -> IceSettings: ...
 
 @final
 class TlsSettings:

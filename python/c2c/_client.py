@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import trio
 
-from c2c._client_config import PcConfig, WebRTCClientConfig
+from c2c._client_config import WebRTCClientConfig
 from c2c._dtmf import Tones
 from c2c._endpoint_url import redacted
 from c2c._errors import ClientDestroyed, ClientNotOpen, ConnectFailed, UnsupportedPlatform, WrongState
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from c2c._call import Call
     from c2c._config import EndpointConfig
     from c2c._dtmf import DtmfTransport
+    from c2c._ice_servers import PcConfig
     from c2c._session import CallSession
     from c2c._tls import TLSConfig
 

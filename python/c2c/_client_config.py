@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias
+from typing import Literal, cast
 
 from c2c._endpoint_url import redacted
 from c2c._errors import ConfigError
+from c2c._ice_servers import PcConfig, PeerConnectionConfig, checked_pc_config
 from c2c._route import parse_proxy
 from c2c._tls import TLSConfig
 from c2c._user_id import check_user_id, warn_of_personal_data
-
-logger = logging.getLogger("c2c")
-
-
-@dataclass(frozen=True, kw_only=True)
-class IceServer:
-    """A STUN or TURN server; `credential` is not shown."""
-
-    urls: tuple[str, ...]
-    username: str | None = None
-    credential: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PeerConnectionConfig:
-    """The browser's RTCConfiguration, as far as a voice call needs it."""
-
-    ice_servers: tuple[IceServer, ...] = ()
-    ice_transport_policy: Literal["all", "relay"] = "all"
-
-
-PcConfig: TypeAlias = PeerConnectionConfig | Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +58,12 @@ class WebRTCClientConfig:
         if self.user_id is not None:
             check_user_id(self.user_id, may_be_empty=True)
             warn_of_personal_data(self.user_id, stacklevel=4)
-        object.__setattr__(self, "pc_config", _usable(_pc_config(self.pc_config)))
+        object.__setattr__(self, "pc_config", checked_pc_config(self.pc_config))
+
+    @property
+    def peer_connection(self) -> PeerConnectionConfig | None:
+        """`pc_config` in our words, whichever spelling it came in."""
+        return cast("PeerConnectionConfig | None", self.pc_config)
 
     def __repr__(self) -> str:
         """Shows neither the endpoint's token nor the user."""
@@ -119,43 +102,3 @@ def _hosts(hosts: object) -> tuple[str, ...] | None:
     if not all(hosts):
         raise ValueError("allowed_hosts: a host name must not be empty")
     return tuple(hosts)
-
-
-def _pc_config(value: object) -> PeerConnectionConfig | None:
-    if value is None or isinstance(value, PeerConnectionConfig):
-        return value
-    if not isinstance(value, Mapping):
-        raise TypeError(f"pc_config: must be PeerConnectionConfig or a mapping, not {type(value).__name__}")
-    policy = value.get("iceTransportPolicy", "all")
-    if policy not in {"all", "relay"}:
-        raise ValueError("pc_config: iceTransportPolicy must be 'all' or 'relay'")
-    servers = value.get("iceServers", ())
-    if not isinstance(servers, (list, tuple)):
-        raise TypeError("pc_config: iceServers must be a list")
-    return PeerConnectionConfig(
-        ice_servers=tuple(_ice_server(server, f"iceServers[{index}]") for index, server in enumerate(servers)),
-        ice_transport_policy=policy,
-    )
-
-
-def _usable(config: PeerConnectionConfig | None) -> PeerConnectionConfig | None:
-    """Until STUN and TURN are there, relay only is refused, and servers are left unused with a warning."""
-    if config is not None and config.ice_transport_policy == "relay":
-        raise ValueError("pc_config: iceTransportPolicy 'relay' is not supported yet")
-    if config is not None and config.ice_servers:
-        logger.warning("pc_config: iceServers are not used yet; calls use this machine's own addresses")
-    return config
-
-
-def _ice_server(value: object, name: str) -> IceServer:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"pc_config: {name} must be a mapping")
-    urls = value.get("urls")
-    urls = (urls,) if isinstance(urls, str) else urls
-    if not isinstance(urls, (list, tuple)) or not urls or not all(isinstance(url, str) for url in urls):
-        raise TypeError(f"pc_config: {name}.urls must be a string or a list of strings")
-    if not all(url.startswith(("stun:", "turn:", "turns:")) for url in urls):
-        raise ValueError(f"pc_config: {name}.urls must begin with stun:, turn: or turns:")
-    for option in ("username", "credential"):
-        _check_type(f"pc_config: {name}.{option}", value.get(option), str, optional=True)
-    return IceServer(urls=tuple(urls), username=value.get("username"), credential=value.get("credential"))

@@ -10,6 +10,7 @@ import trio
 from c2c._audio_manager import AudioManager
 from c2c._config_manager import ConfigManager, call_target
 from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected, WrongState
+from c2c._ice_servers import ice_settings
 from c2c._route import Routing
 from c2c._session_manager import SessionManager
 from c2c._shared import SharedOperation
@@ -177,6 +178,7 @@ class OpenClient:
             register_expires=self._config.register_expires,
             session_expires=self._config.session_expires,
             local_address=self._config.local_address,
+            ice=ice_settings(self._config.peer_connection),
         )
         await self.sip.connect(settings, self.configs.route(account.info.ws_uri), register=account.register)
 

@@ -195,6 +195,7 @@ class SipManager:
 
     def _warning(self, event: Event.Warning) -> None:
         logging.getLogger(f"c2c.{event.stage}").warning("%s", event.text)
+        self._bus.emit(events.Warned(event.stage, event.text))
 
     def _log(self, event: Event.Log) -> None:
         logging.getLogger(f"c2c.{event.target}").log(event.level, "%s", event.message)

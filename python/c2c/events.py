@@ -35,6 +35,7 @@ __all__ = [
     "Transcription",
     "Unmuted",
     "Unregistered",
+    "Warned",
 ]
 
 
@@ -242,6 +243,23 @@ class Error(Event):
 
     name = "error"
     error: C2CError
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something is wrong that ends nothing: a TURN server that does not answer, for example. Ours, not the SDK's.
+
+    `stage` is that of the errors (ice, media, ...), `text` says what to do. Handlers get the event itself.
+    """
+
+    name = "warning"
+    stage: str
+    text: str
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The event itself."""
+        return (self,)
 
 
 NAMES: dict[str, type[Event]] = {event.name: event for event in Event.__subclasses__()}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import socket
 import subprocess
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,7 @@ import pytest
 
 from .coturn import Coturn
 from .identity import TURN_PORT, TURN_TLS_PORT, TURN_USERNAME, make_identity
+from .nat import Nat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,41 +98,10 @@ def test_a_wrong_password_is_told_at_once(probe: Path, identity: Identity, cotur
 def test_a_reflexive_candidate_only_behind_a_nat(probe: Path, identity: Identity, coturn: Coturn) -> None:
     events = run(probe, identity, f"stun:127.0.0.1:{TURN_PORT}")
     assert set(events) == {"complete", "closed"}
-    with forwarder() as (port, outside):
-        events = run(probe, identity, f"stun:localhost:{port}")
+    with Nat(TURN_PORT) as nat:
+        events = run(probe, identity, f"stun:localhost:{nat.port}")
     [candidate] = events["candidate"]
-    assert f"127.0.0.1 {outside} typ srflx raddr 127.0.0.1 rport" in candidate["line"]
-
-
-@contextmanager
-def forwarder() -> Iterator[tuple[int, int]]:
-    """A NAT in miniature: gives the port to send to, and the port that coturn sees."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inside,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outside,
-    ):
-        inside.bind(("127.0.0.1", 0))
-        outside.bind(("127.0.0.1", 0))
-        stopping = threading.Event()
-
-        def forward() -> None:
-            client = None
-            while not stopping.is_set():
-                for readable in select.select([inside, outside], [], [], 0.05)[0]:
-                    datagram, source = readable.recvfrom(2048)
-                    if readable is inside:
-                        client = source
-                        outside.sendto(datagram, ("127.0.0.1", TURN_PORT))
-                    elif client is not None:
-                        inside.sendto(datagram, client)
-
-        thread = threading.Thread(target=forward)
-        thread.start()
-        try:
-            yield inside.getsockname()[1], outside.getsockname()[1]
-        finally:
-            stopping.set()
-            thread.join()
+    assert f"127.0.0.1 {nat.seen_port} typ srflx raddr 127.0.0.1 rport" in candidate["line"]
 
 
 def test_a_full_quota_is_told(probe: Path, identity: Identity, tmp_path: Path) -> None:

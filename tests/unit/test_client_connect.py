@@ -16,6 +16,7 @@ from c2c import (
     WebRTCClient,
     WidgetInactive,
     create_webrtc_client,
+    events,
 )
 from c2c._c2c import Event
 from support.fake_endpoint import URL, runtime
@@ -420,9 +421,12 @@ async def test_logs_and_warnings_of_the_engine(
     client: WebRTCClient, engine: FakeEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
+    warned: list[events.Warned] = []
+    client.on("warning", warned.append)
     async with client:
         engine.tell(Event.Log(10, "proto.sip", "100 % sent"), Event.Warning("ice", "no interface but loopback"))
         await trio.testing.wait_all_tasks_blocked()
+        assert warned == [events.Warned("ice", "no interface but loopback")]
     logged: list[Any] = [(record.name, record.levelname, record.message) for record in caplog.records]
     assert ("c2c.proto.sip", "DEBUG", "100 % sent") in logged
     assert ("c2c.ice", "WARNING", "no interface but loopback") in logged

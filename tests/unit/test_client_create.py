@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import c2c
-from c2c import ConfigError, TLSConfig, UnsupportedPlatform, WebRTCClient, WebRTCClientConfig, create_webrtc_client
+from c2c import ConfigError, TLSConfig, UnsupportedPlatform, WebRTCClient, create_webrtc_client
 from support.fake_endpoint import URL
 
 if TYPE_CHECKING:
@@ -62,45 +62,6 @@ def test_bad_options_are_named(option: str, value: object, kind: type[Exception]
     options: dict[str, Any] = {"endpoint_url": URL, option: value}
     with pytest.raises(kind, match=f"^{option}: "):
         create_webrtc_client(**options)
-
-
-def test_pc_config_in_the_browsers_spelling(caplog: pytest.LogCaptureFixture) -> None:
-    server = {"urls": "turn:turn.example?transport=tcp", "username": "me", "credential": "credential-sentinel"}
-    config = WebRTCClientConfig(
-        endpoint_url=URL,
-        pc_config={"iceServers": [{"urls": ["stun:a", "stun:b"]}, server], "iceTransportPolicy": "all"},
-    )
-    assert config.pc_config == c2c.PeerConnectionConfig(
-        ice_servers=(
-            c2c.IceServer(urls=("stun:a", "stun:b")),
-            c2c.IceServer(urls=("turn:turn.example?transport=tcp",), username="me", credential="credential-sentinel"),
-        ),
-        ice_transport_policy="all",
-    )
-    assert "sentinel" not in repr(config)
-    assert "iceServers are not used yet" in caplog.text
-    assert "sentinel" not in caplog.text
-
-
-def test_relay_only_is_refused_until_there_is_turn() -> None:
-    with pytest.raises(ValueError, match="'relay' is not supported yet"):
-        create_webrtc_client(URL, pc_config={"iceTransportPolicy": "relay"})
-
-
-@pytest.mark.parametrize(
-    ("pc_config", "named"),
-    [
-        ({"iceServers": {}}, "iceServers"),
-        ({"iceServers": ["stun:a"]}, r"iceServers\[0\]"),
-        ({"iceServers": [{"urls": "stun:a"}, {}]}, r"iceServers\[1\].urls"),
-        ({"iceServers": [{"urls": "https://a"}]}, r"iceServers\[0\].urls"),
-        ({"iceServers": [{"urls": "turn:a", "credential": 7}]}, r"iceServers\[0\].credential"),
-        ({"iceTransportPolicy": "none"}, "iceTransportPolicy"),
-    ],
-)
-def test_a_bad_pc_config_is_named(pc_config: dict[str, Any], named: str) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"^pc_config: {named}"):
-        create_webrtc_client(URL, pc_config=pc_config)
 
 
 def test_what_is_missing_fails_the_creation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ mod _c2c {
     #[pymodule_export]
     use super::gateway::{Gateway, GatewayEvent, GatewayMisbehaviour, GatewaySettings, GatewayStep};
     #[pymodule_export]
-    use super::settings::{ProxySettings, SipSettings, TlsSettings};
+    use super::settings::{IceSettings, ProxySettings, SipSettings, TlsSettings};
 
     use super::{PyCFunction, engine};
     use pyo3::prelude::*;

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use c2c_engine::proxy::Proxy;
 use c2c_proto::io::{self, Secret};
-use c2c_proto::media::servers::IceConfig;
+use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -15,7 +15,7 @@ pub(crate) struct SipSettings(pub(crate) io::SipSettings);
 impl SipSettings {
     #[new]
     #[pyo3(signature = (*, websocket_uri, user, realm, username="", password="", register=true,
-        user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None))]
+        user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None, ice=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
         websocket_uri: String,
@@ -28,6 +28,7 @@ impl SipSettings {
         register_expires: u32,
         session_expires: u32,
         local_address: Option<&str>,
+        ice: Option<&IceSettings>,
     ) -> PyResult<Self> {
         Ok(Self(io::SipSettings {
             websocket_uri,
@@ -40,7 +41,7 @@ impl SipSettings {
             register_expires,
             session_expires,
             local_address: local_address.map(parse_address).transpose()?,
-            ice: IceConfig::default(),
+            ice: ice.map(|ice| ice.0.clone()).unwrap_or_default(),
         }))
     }
 
@@ -50,6 +51,46 @@ impl SipSettings {
             "SipSettings(user={:?}, realm={:?}, register={:?})",
             self.0.user, self.0.realm, self.0.register
         )
+    }
+}
+
+/// STUN and TURN servers, each (urls, username, credential), and `all` or `relay`; `repr` shows no secret.
+#[pyclass(frozen, module = "c2c._c2c")]
+pub(crate) struct IceSettings(pub(crate) IceConfig);
+
+#[pymethods]
+impl IceSettings {
+    #[new]
+    #[pyo3(signature = (*, servers, policy="all"))]
+    fn new(servers: Vec<(Vec<String>, Option<String>, Option<String>)>, policy: &str) -> PyResult<Self> {
+        let policy = match policy {
+            "all" => IceTransportPolicy::All,
+            "relay" => IceTransportPolicy::Relay,
+            _ => {
+                return Err(PyValueError::new_err("iceTransportPolicy: must be 'all' or 'relay'"));
+            }
+        };
+        let servers = servers
+            .into_iter()
+            .map(|(urls, username, credential)| IceServerSettings {
+                urls,
+                username: username.map(Secret),
+                credential: credential.map(Secret),
+            });
+        let servers: Vec<_> = servers.collect();
+        let config = IceConfig::new(&servers, policy);
+        Ok(Self(config.map_err(|error| PyValueError::new_err(error.to_string()))?))
+    }
+
+    fn __repr__(&self) -> String {
+        let urls: Vec<String> = self
+            .0
+            .servers
+            .iter()
+            .flat_map(|server| &server.urls)
+            .map(ToString::to_string)
+            .collect();
+        format!("IceSettings({urls:?}, policy={:?})", self.0.policy)
     }
 }
 

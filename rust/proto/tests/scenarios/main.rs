@@ -17,6 +17,7 @@ mod disconnect;
 mod dtmf_both_ways;
 mod early_media;
 mod forked_answers;
+mod ice_servers;
 mod info_both_ways;
 mod keep_alive;
 mod malformed_messages;

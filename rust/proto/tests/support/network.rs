@@ -42,6 +42,16 @@ impl Network {
         }
     }
 
+    /// The first datagram under way to this address.
+    pub(crate) fn sent_to(&self, to: SocketAddr) -> Option<Flying> {
+        self.flying.iter().find(|flying| flying.to == to).cloned()
+    }
+
+    /// Loses all that is under way.
+    pub(crate) fn forget(&mut self) {
+        self.flying.clear();
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.flying.iter().map(|flying| flying.arrives).min()
     }

@@ -1,0 +1,257 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::support::{CALL, Rig};
+use c2c_proto::io::{Command, Event, NetworkInput, NetworkRequest, Secret, SipSettings, Stage, StreamId};
+use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
+
+const SERVER: &str = "127.0.0.1:3478";
+const CREDENTIAL: &str = "a credential";
+const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+
+/// Connected, with these servers.
+fn rig(urls: &[&str], policy: IceTransportPolicy) -> Rig {
+    let servers = IceServerSettings {
+        urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+        username: Some(Secret("user".into())),
+        credential: Some(Secret(CREDENTIAL.into())),
+    };
+    let mut rig = Rig::new();
+    rig.command(Command::Connect(Box::new(SipSettings {
+        register: false,
+        ice: IceConfig::new(&[servers], policy).unwrap(),
+        ..Rig::settings()
+    })));
+    rig.open();
+    assert_eq!(rig.events(), ["Connecting", "Connected"]);
+    rig.command(Command::StartCall {
+        call: CALL,
+        target: "app-1".into(),
+        headers: Vec::new(),
+    });
+    rig
+}
+
+fn answer(rig: &mut Rig, input: NetworkInput<'_>) {
+    rig.agent.handle_network(CALL, input, rig.now);
+    rig.advance(Duration::ZERO);
+}
+
+fn warnings(rig: &Rig) -> Vec<String> {
+    let texts = rig.unseen.iter().filter_map(|event| match event {
+        Event::Warning { stage, text } => {
+            assert_eq!(*stage, Stage::Ice);
+            Some(text.clone())
+        }
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// A STUN message with the transaction id of the request that it answers.
+fn stun(kind: u16, request: &[u8], attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (number, value) in attributes {
+        body.extend(number.to_be_bytes());
+        body.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
+        body.extend(value);
+        body.resize(body.len().next_multiple_of(4), 0);
+    }
+    let length = u16::try_from(body.len()).unwrap();
+    [
+        &kind.to_be_bytes()[..],
+        &length.to_be_bytes(),
+        &MAGIC_COOKIE,
+        &request[8..20],
+        &body,
+    ]
+    .concat()
+}
+
+/// XOR-MAPPED-ADDRESS of 203.0.113.7:4000 (0x0fa0) (RFC 8489 §14.2).
+fn mapped() -> (u16, Vec<u8>) {
+    let port = 0x0fa0_u16 ^ 0x2112;
+    let ip = [203, 0, 113, 7]
+        .iter()
+        .zip(MAGIC_COOKIE)
+        .map(|(byte, mask)| byte ^ mask);
+    (0x0020, [0, 1].into_iter().chain(port.to_be_bytes()).chain(ip).collect())
+}
+
+/// 401 with realm and nonce.
+fn challenge(request: &[u8]) -> Vec<u8> {
+    let attributes = [
+        (0x0009, vec![0, 0, 4, 1]),
+        (0x0014, b"realm".to_vec()),
+        (0x0015, b"nonce".to_vec()),
+    ];
+    stun(0x0113, request, &attributes)
+}
+
+#[test]
+fn a_silent_server_costs_half_a_second_and_a_warning() {
+    let mut rig = rig(&["stun:192.0.2.1", "turn:127.0.0.1"], IceTransportPolicy::All);
+    rig.advance(Duration::from_millis(499));
+    rig.hear_nothing();
+    rig.advance(Duration::from_millis(1));
+    let invite = rig.hear("INVITE");
+    assert!(invite.body.contains(" typ host") && !invite.body.contains(" typ relay"));
+    let warnings = warnings(&rig);
+    assert!(
+        warnings
+            .iter()
+            .any(|text| text.starts_with("turn:127.0.0.1:3478: no answer")),
+        "{warnings:?}"
+    );
+    rig.answer(&invite, "callee");
+    rig.events();
+    rig.advance(Duration::from_secs(2));
+    assert!(
+        rig.far.as_ref().unwrap().is_connected(),
+        "the call goes on without them"
+    );
+}
+
+#[test]
+fn what_a_stun_server_sees_is_offered() {
+    let mut rig = rig(&["stun:127.0.0.1"], IceTransportPolicy::All);
+    rig.hear_nothing();
+    let request = rig.network.sent_to(SERVER.parse().unwrap()).expect("it is asked");
+    let answer = stun(0x0101, &request.payload, &[mapped()]);
+    rig.network.send(request.to, request.from, answer, rig.now);
+    rig.advance(Duration::from_millis(20));
+    let invite = rig.hear("INVITE");
+    let base = request.from;
+    let candidate = format!("203.0.113.7 4000 typ srflx raddr {} rport {}", base.ip(), base.port());
+    assert!(invite.body.contains(&candidate), "{}", invite.body);
+    assert_eq!(rig.events(), ["CallCreated"]);
+}
+
+#[test]
+fn a_wrong_password_ends_the_wait_with_a_warning() {
+    let mut rig = rig(&["turn:127.0.0.1"], IceTransportPolicy::All);
+    for _ in 0..2 {
+        let request = rig.network.sent_to(SERVER.parse().unwrap()).expect("it is asked");
+        rig.network.forget();
+        rig.network
+            .send(request.to, request.from, challenge(&request.payload), rig.now);
+        rig.advance(Duration::from_millis(10));
+    }
+    rig.hear("INVITE");
+    let warnings = warnings(&rig);
+    assert!(
+        warnings[0].contains("401") && warnings[0].contains("credential"),
+        "{warnings:?}"
+    );
+    assert!(!warnings[0].contains(CREDENTIAL));
+}
+
+#[test]
+fn a_name_is_looked_up_once_and_may_not_exist() {
+    let urls = ["stun:stun.example", "turn:stun.example", "turn:stun.example:5000"];
+    let mut rig = rig(&urls, IceTransportPolicy::All);
+    let host = "stun.example".to_owned();
+    assert_eq!(rig.requests, [(CALL, NetworkRequest::Resolve { host })]);
+    rig.hear_nothing();
+    let addresses = Err("Name or service not known".to_owned());
+    answer(
+        &mut rig,
+        NetworkInput::Resolved {
+            host: "stun.example",
+            addresses,
+        },
+    );
+    rig.hear("INVITE");
+    assert_eq!(warnings(&rig).len(), 3);
+}
+
+#[test]
+fn relay_only_without_a_relay_fails_and_says_why() {
+    let mut rig = rig(&["turns:turn.example"], IceTransportPolicy::Relay);
+    let opened = rig.requests.pop_front().unwrap().1;
+    assert!(
+        matches!(&opened, NetworkRequest::OpenStream { host, port: 5349, tls_name: Some(name), .. }
+            if host == "turn.example" && name == host)
+    );
+    let (stream, reason) = (StreamId(0), "invalid peer certificate".to_owned());
+    answer(&mut rig, NetworkInput::StreamClosed { stream, reason });
+    rig.hear_nothing();
+    let (end, _) = rig.end();
+    assert_eq!(end.stage, Some(Stage::Ice));
+    for part in ["relay", "turns:turn.example:5349", "invalid peer certificate"] {
+        assert!(end.hint.contains(part), "{}", end.hint);
+    }
+    assert_eq!(rig.events(), ["CallCreated", "Warning", "Failed local WebRTC Error"]);
+    assert_eq!(rig.released, [CALL]);
+}
+
+#[test]
+fn relay_only_waits_two_seconds_for_a_silent_server() {
+    let mut rig = rig(&["turn:127.0.0.1"], IceTransportPolicy::Relay);
+    rig.advance(Duration::from_millis(1_999));
+    assert_eq!(rig.events(), ["CallCreated"]);
+    rig.advance(Duration::from_millis(1));
+    assert_eq!(rig.end().0.stage, Some(Stage::Ice));
+    assert_eq!(rig.events(), ["Warning", "Failed local WebRTC Error"]);
+    rig.hear_nothing();
+}
+
+#[test]
+fn a_call_ended_while_it_gathers_sends_no_invite() {
+    let mut rig = rig(
+        &["turn:127.0.0.1", "turn:turn.example?transport=tcp"],
+        IceTransportPolicy::All,
+    );
+    rig.end_call();
+    assert_eq!(rig.events(), ["CallCreated", "Failed local Canceled"]);
+    let stream = StreamId(0);
+    let address: SocketAddr = SERVER.parse().unwrap();
+    let (local, remote) = (address, address);
+    answer(&mut rig, NetworkInput::StreamOpened { stream, local, remote });
+    rig.advance(Duration::from_secs(5));
+    rig.hear_nothing();
+    assert!(rig.events().is_empty());
+    assert_eq!(rig.released, [CALL]);
+}
+
+#[test]
+fn a_connection_lost_while_it_gathers_ends_the_call() {
+    let mut rig = rig(&["turn:127.0.0.1"], IceTransportPolicy::All);
+    rig.close(Some(1006), "gone");
+    let events = rig.events();
+    assert_eq!(
+        events[..2],
+        ["CallCreated", "Failed system Connection Error"],
+        "{events:?}"
+    );
+    rig.advance(Duration::from_secs(5));
+    rig.hear_nothing();
+}
+
+#[test]
+fn no_credential_is_shown() {
+    let mut rig = rig(&["turn:127.0.0.1?transport=tcp"], IceTransportPolicy::All);
+    let stream = StreamId(0);
+    let address: SocketAddr = SERVER.parse().unwrap();
+    let (local, remote) = (address, address);
+    rig.requests.clear();
+    answer(&mut rig, NetworkInput::StreamOpened { stream, local, remote });
+    let NetworkRequest::WriteStream { bytes, .. } = rig.requests[0].1.clone() else {
+        panic!("{:?}", rig.requests)
+    };
+    let bytes = challenge(&bytes);
+    answer(&mut rig, NetworkInput::StreamBytes { stream, bytes: &bytes });
+    let shown = format!(
+        "{:?} {:?} {:?}",
+        rig.requests,
+        rig.unseen,
+        NetworkInput::StreamBytes { stream, bytes: &bytes }
+    );
+    assert!(rig.requests.iter().any(|(_, request)| matches!(
+        request,
+        NetworkRequest::WriteStream { bytes, .. } if bytes.windows(4).any(|window| window == b"user")
+    )));
+    for secret in ["user", CREDENTIAL, "117, 115, 101, 114", "realm"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
