@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from c2c._endpoint_url import redacted
 from c2c._errors import ConfigError
@@ -13,6 +12,9 @@ from c2c._ice_servers import PcConfig, PeerConnectionConfig, checked_pc_config
 from c2c._route import parse_proxy
 from c2c._tls import TLSConfig
 from c2c._user_id import check_user_id, warn_of_personal_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, kw_only=True)

