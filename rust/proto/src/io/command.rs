@@ -1,0 +1,74 @@
+//! What a client may ask of its user agent.
+use std::sync::Arc;
+
+use super::{CallId, SipSettings};
+use crate::dtmf::DtmfRequest;
+use crate::media::clip::Clip;
+
+/// What a client may ask of its user agent. None blocks; what becomes of one comes as an [`Event`].
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Open the WebSocket and register.
+    Connect(Box<SipSettings>),
+    /// End calls, un-REGISTER, close the WebSocket.
+    Disconnect,
+    /// Send an INVITE.
+    StartCall {
+        /// The new call.
+        call: CallId,
+        /// User part of the Request-URI (the realm is the host), for example `app-<sid>`.
+        target: String,
+        /// Headers added after CSeq, in order (`X-Source: webrtc`, ...).
+        headers: Vec<(String, String)>,
+    },
+    /// Cancel, reject or hang up, whichever the call's state asks for.
+    EndCall {
+        /// The call.
+        call: CallId,
+        /// `Reason: SIP ;cause=<status>; text="<text>"`; no header when absent.
+        reason: Option<(u16, String)>,
+    },
+    /// Send INFO in the call's dialog.
+    SendInfo {
+        /// The call.
+        call: CallId,
+        /// The caller's number for this request, repeated in its events.
+        request: u64,
+        /// `Content-Type`.
+        content_type: String,
+        /// Body as it goes on the wire.
+        body: Vec<u8>,
+    },
+    /// Send tones, after those that are still being sent.
+    SendDtmf {
+        /// The call.
+        call: CallId,
+        /// The caller's number for this request, repeated in its events.
+        request: u64,
+        /// What, and how.
+        dtmf: DtmfRequest,
+    },
+    /// Send silence instead of sound, or sound again.
+    SetMuted {
+        /// The call.
+        call: CallId,
+        /// The new state.
+        muted: bool,
+    },
+    /// Play a clip from its first sample; replaces nothing: a second one is refused while one plays.
+    Play {
+        /// The call.
+        call: CallId,
+        /// The caller's number for this clip, repeated in [`Event::PlayEnded`].
+        play: u64,
+        /// The sound.
+        clip: Arc<Clip>,
+    },
+    /// Stop a clip within a frame.
+    StopPlaying {
+        /// The call.
+        call: CallId,
+        /// The number given to `Play`.
+        play: u64,
+    },
+}
