@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 
 packages=(
     kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-outbound-modules
-    rtpengine-daemon coturn sip-tester chromium iproute2 util-linux
+    rtpengine-daemon coturn sip-tester chromium iproute2 iptables util-linux
 )
 # A Node.js that did not come from Debian will do as well.
 command -v node >/dev/null && command -v npm >/dev/null || packages+=(nodejs npm)
@@ -35,6 +35,6 @@ if ! cmp --silent package-lock.json node_modules/.installed; then
     cp package-lock.json node_modules/.installed
 fi
 
-for program in kamailio rtpengine turnserver sipp chromium ip unshare node; do
+for program in kamailio rtpengine turnserver sipp chromium ip iptables unshare node; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || { echo "interop: $program is missing" >&2; exit 1; }
 done

@@ -16,6 +16,7 @@ from .coturn import Coturn
 from .identity import TURN_PORT, TURN_TLS_PORT, TURN_USERNAME, make_identity
 from .nat import Nat
 from .test_calls import C2C_HZ, CALLEE_HZ, clip, heard, speak
+from .turn_only import turn_only_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +95,30 @@ async def test_relay_only(rig: Rig, coturn: Coturn, callee: BrowserAgent, clip: 
         assert f"incoming packet {done} processed, success" in log
     assert re.search(r"refreshed, realm=.* lifetime=0", log), "the allocation is given back"
     assert rig.identity.password not in offer
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_a_network_that_lets_nothing_through_but_turn(
+    rig: Rig, coturn: Coturn, callee: BrowserAgent, clip: Path, transport: str
+) -> None:
+    with turn_only_network():
+        async with new_client(rig, [turn(rig, TRANSPORTS[transport])]) as client:
+            await talk(client, callee, clip)
+    assert set(offered(callee)) == {"host", "relay"}
+    assert "incoming packet CHANNEL_BIND processed, success" in coturn.log(lines=10_000)
+
+
+async def test_such_a_network_without_turn_ends_the_call_at_its_stage(rig: Rig, callee: BrowserAgent) -> None:
+    with turn_only_network():
+        async with new_client(rig, []) as client:
+            ended: list[c2c.CallEndInfo] = []
+            client.on("ended", lambda _, end: ended.append(end))
+            call = await client.connect_and_call()
+            await call.wait_answered()
+            with trio.fail_after(60):
+                while not ended:  # noqa: ASYNC110 (set by a handler)
+                    await trio.sleep(0.1)
+    assert (ended[0].cause, ended[0].stage) == ("RTP Timeout", "ice")
 
 
 async def test_what_a_stun_server_sees_is_offered(rig: Rig, coturn: Coturn, callee: BrowserAgent, clip: Path) -> None:
@@ -188,3 +213,30 @@ async def test_a_certificate_of_another_authority(rig: Rig, callee: BrowserAgent
                 await call.wait_answered()
     [warning] = warned
     assert "certificate" in warning.text
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_allocation_and_nonce_are_renewed_in_a_call(
+    rig: Rig, tmp_path: Path, callee: BrowserAgent, clip: Path, transport: str
+) -> None:
+    """Allocations live four seconds and nonces five; the sound goes on."""
+    with Coturn(tmp_path, rig.identity, "max-allocate-lifetime=4", "stale-nonce=5") as coturn:
+        async with (
+            new_client(rig, [turn(rig, TRANSPORTS[transport])], "relay") as client,
+            trio.open_nursery() as nursery,
+        ):
+            warned = warnings_of(client)
+            call = await client.connect_and_call()
+            await call.wait_answered()
+            nursery.start_soon(speak, call, clip)
+            await heard(call, CALLEE_HZ)
+            await trio.sleep(12)
+            await heard(call, CALLEE_HZ)
+            await run_sync(callee.wait_for_tone, C2C_HZ)
+            await client.end_call()
+        log = coturn.log(lines=10_000)
+    assert warned == []
+    lifetimes = re.findall(r"refreshed, realm=.* lifetime=(\d+)", log)
+    assert len(lifetimes) >= 3
+    assert "error 438: Stale nonce" in log
+    assert "incoming packet CHANNEL_BIND processed, success" in log

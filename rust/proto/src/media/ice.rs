@@ -100,17 +100,14 @@ impl Ice {
     /// Takes bound sockets as host candidates, most wanted first.
     pub(super) fn set_sockets(&mut self, sockets: &[SocketAddr]) {
         for (index, socket) in sockets.iter().enumerate() {
-            let candidate = Candidate::host(*socket, u16::try_from(index).unwrap_or(u16::MAX));
-            if self.agent.add_local(&candidate) {
-                self.candidates.push(candidate);
-            }
+            self.add_candidate(Candidate::host(*socket, u16::try_from(index).unwrap_or(u16::MAX)));
         }
     }
 
     /// Takes a candidate that a server gave. Checks from a reflexive one would be its base's over again (RFC 8445
     /// §6.1.2.4), so it is only told to the peer.
     pub(super) fn add_candidate(&mut self, candidate: Candidate) {
-        if candidate.kind != CandidateKind::Relayed || self.agent.add_local(&candidate) {
+        if candidate.kind == CandidateKind::ServerReflexive || self.agent.add_local(&candidate) {
             self.candidates.push(candidate);
         }
     }
@@ -398,10 +395,7 @@ impl Ice {
         if self.transmits.len() >= MAX_TRANSMITS {
             self.transmits.pop_front();
         }
-        self.transmits.push_back(Transmit {
-            local: route.local,
-            remote: route.remote,
-            payload,
-        });
+        let Route { local, remote } = route;
+        self.transmits.push_back(Transmit { local, remote, payload });
     }
 }
