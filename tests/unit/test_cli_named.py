@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from c2c import Clip
 from c2c.cli._app import app
 from c2c.cli._named import MISBEHAVIOURS, STEPS, named_misbehaviour, named_step, sound, usage
 from c2c.gateway import (
@@ -23,6 +24,7 @@ from c2c.gateway import (
     Metadata,
     Misbehaviour,
     Play,
+    Progress,
     Reject,
     RejectRegister,
     Ring,
@@ -76,6 +78,9 @@ def test_sounds() -> None:
     assert sound("greeting").duration > 3
     assert sound("tone:440:0.5").duration == 0.5
     assert isinstance(named_step("play=hello"), Play)
+    progress = named_step("progress=2 tone:440:0.5")
+    assert isinstance(progress, Progress)
+    assert isinstance(progress.sound, Clip)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ _READ: dict[str, Callable[[str], object]] = {
     "object": _value,
     "Mapping[str, object]": _object,
     "Sound": sound,
+    "Sound | None": sound,
 }
 
 

@@ -132,6 +132,8 @@ pub struct RemoteDescription {
     pub direction: Direction,
     /// Its codecs that we know, most wanted first, under its payload types.
     pub codecs: Vec<(u8, Codec)>,
+    /// It takes RTCP of reduced size (RFC 5506).
+    pub reduces_rtcp: bool,
     /// Its telephone-events.
     pub telephone_events: Vec<TelephoneEvent>,
     /// `a=mid` of the audio line.

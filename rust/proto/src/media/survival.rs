@@ -105,6 +105,7 @@ fn answer_to(remote: &RemoteDescription) -> LocalDescription {
         is_bundled: remote.is_bundled,
         direction: remote.direction.reversed(),
         codecs: remote.codecs.clone(),
+        reduces_rtcp: remote.reduces_rtcp,
         telephone_events: remote.telephone_events.clone(),
         ssrc: 1,
         cname: "cname".to_owned(),

@@ -196,6 +196,16 @@ fn other_payload_types_and_another_order_of_lines_are_taken() {
 }
 
 #[test]
+fn rtcp_of_reduced_size_is_answered_only_when_offered() {
+    let (mut call, refresh) = connected();
+    let answer = call.caller.session.handle_offer(refresh.as_bytes(), call.now).unwrap();
+    assert!(answer.contains("a=rtcp-rsize\r\n"));
+    let plain = refresh.replace("a=rtcp-rsize\r\n", "");
+    let answer = call.caller.session.handle_offer(plain.as_bytes(), call.now).unwrap();
+    assert!(!answer.contains("rtcp-rsize"), "{answer}");
+}
+
+#[test]
 fn there_is_one_offer_at_a_time() {
     let (mut call, refresh) = connected();
     assert!(!call.caller.session.is_offering());

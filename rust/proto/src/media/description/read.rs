@@ -32,6 +32,7 @@ pub fn read(sdp: &[u8]) -> Result<RemoteDescription, MediaError> {
         setup: levels.setup()?,
         direction: levels.direction(),
         codecs: audio.codecs(),
+        reduces_rtcp: audio.has("rtcp-rsize"),
         telephone_events: audio.telephone_events(),
         is_bundled: session.bundles(mid.as_deref()),
         mid,

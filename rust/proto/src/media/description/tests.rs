@@ -277,6 +277,7 @@ fn own(remote: &RemoteDescription) -> LocalDescription {
         is_bundled: remote.is_bundled,
         direction: remote.direction.reversed(),
         codecs: remote.common(&Codec::ALL),
+        reduces_rtcp: remote.reduces_rtcp,
         telephone_events: remote.telephone_events.clone(),
         ssrc: 7,
         cname: "name".into(),

@@ -30,6 +30,8 @@ pub struct LocalDescription {
     pub direction: Direction,
     /// Codecs under their payload types, most wanted first.
     pub codecs: Vec<(u8, Codec)>,
+    /// `a=rtcp-rsize`, in an answer only if it was offered (RFC 5506 §5).
+    pub reduces_rtcp: bool,
     /// Telephone-events.
     pub telephone_events: Vec<TelephoneEvent>,
     /// SSRC of what we send.
@@ -92,7 +94,9 @@ impl LocalDescription {
         sdp.line(format_args!("a={}", self.direction.name()));
         sdp.line(format_args!("a=msid:{stream} {track}"));
         sdp.line(format_args!("a=rtcp-mux"));
-        sdp.line(format_args!("a=rtcp-rsize"));
+        if self.reduces_rtcp {
+            sdp.line(format_args!("a=rtcp-rsize"));
+        }
         for (number, codec) in &self.codecs {
             sdp.line(format_args!("a=rtpmap:{number} {}", codec.rtpmap()));
             if let Some(parameters) = codec.fmtp() {

@@ -236,6 +236,7 @@ impl Negotiation {
             version: newest.version + 1,
             setup: Setup::Actpass,
             direction,
+            reduces_rtcp: true,
             telephone_events: offered_events(&codecs),
             codecs,
             ..local.clone()
@@ -259,6 +260,7 @@ impl Negotiation {
             is_bundled: offer.is_bundled,
             direction: offer.direction.reversed().narrowed(self.wanted),
             codecs: offer.common(&self.codecs),
+            reduces_rtcp: offer.reduces_rtcp,
             telephone_events: offer.telephone_events.clone(),
             before: offer.before.clone(),
             after: offer.after.clone(),
@@ -336,6 +338,7 @@ fn describe(
         is_bundled: false,
         direction: Direction::SendRecv,
         codecs,
+        reduces_rtcp: true,
         telephone_events: Vec::new(),
         ssrc: identity.ssrc,
         cname: identity.cname.clone(),
