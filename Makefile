@@ -15,9 +15,10 @@ unexport CONDA_PREFIX
 # docs/decisions/0006-build.md.
 CARGO_FLAGS := --release
 RUST_SOURCES := $(shell find rust -name '*.rs' -not -path '*/target/*') $(shell find rust -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
+MANYLINUX := manylinux2014
 EXTENSION := $(VENV)/.extension
 
-.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench fuzz docs wheel format
+.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench fuzz wheel licences format
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +57,17 @@ bench: $(EXTENSION) ## every figure of the README
 	python benches/bench_border.py
 	python benches/bench_calls.py --calls 50
 
+wheel: $(EXTENSION) $(VENV)/.wheel-tools ## an abi3 manylinux wheel and an sdist in dist/: audited, installed without a compiler, called with
+	python packaging/third_party_licences.py --check
+	rm -rf dist
+	maturin build $(CARGO_FLAGS) --locked --zig --compatibility $(MANYLINUX) --config rust/wheel.toml --out dist
+	maturin sdist --out dist
+	python -m pytest tests/wheel
+	python benches/bench_install.py
+
+licences: ## LICENSE-THIRD-PARTY anew, after a change of Cargo.lock
+	$(PYTHON) packaging/third_party_licences.py
+
 format: $(VENV)/.tools ## rewrite the tree in the house style
 	cargo fmt --all
 	ruff format .
@@ -65,6 +77,10 @@ $(VENV)/.tools: pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --upgrade 'pip>=25.1'
 	python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.wheel-tools: $(VENV)/.tools
+	python -m pip install --quiet --group wheel
 	touch $@
 
 # The extension lands beside the package's sources; without isolation maturin and cmake come from the venv.
