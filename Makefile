@@ -41,6 +41,7 @@ lint-rust: $(VENV)/.tools
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --workspace --document-private-items
 	cargo deny check bans licenses sources
+	python packaging/third_party_licences.py --check
 
 lint-python: $(EXTENSION)
 	ruff format --check .
@@ -58,7 +59,6 @@ bench: $(EXTENSION) ## every figure of the README
 	python benches/bench_calls.py --calls 50
 
 wheel: $(EXTENSION) $(VENV)/.wheel-tools ## an abi3 manylinux wheel and an sdist in dist/: audited, installed without a compiler, called with
-	python packaging/third_party_licences.py --check
 	rm -rf dist
 	maturin build $(CARGO_FLAGS) --locked --zig --compatibility $(MANYLINUX) --config rust/wheel.toml --out dist
 	maturin sdist --out dist

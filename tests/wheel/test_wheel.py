@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -100,21 +101,16 @@ def test_installed_version_is_cargos(bare: Path) -> None:
 
 
 def test_sdist_builds(sdist: Path, tmp_path: Path) -> None:
-    """With the workspace's target directory, so that only our own crates are compiled for it."""
+    """In the workspace's target directory and at a path that stays, so that only our own crates are compiled for it."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     with tarfile.open(sdist) as file:
         assert {f"click_to_call-{VERSION}/{name}" for name in LICENCES | {"Cargo.lock"}} <= set(file.getnames())
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path),
-        str(sdist),
-    ]
-    subprocess.run(command, check=True)
+        file.extractall(target / "sdist", filter="data")
+    source = target / "sdist" / f"click_to_call-{VERSION}"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, source],
+        env={**os.environ, "CARGO_TARGET_DIR": str(target)},
+        check=True,
+    )
     [built] = tmp_path.glob(f"click_to_call-{VERSION}-cp311-abi3-*.whl")
     assert zipfile.is_zipfile(built)
