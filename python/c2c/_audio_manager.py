@@ -50,9 +50,9 @@ class AudioManager:
         """Hands out the far side's sound, for clients that want to capture it."""
         self._bus.emit(events.CaptureAudio(audio.stream(48_000)))
 
-    def open_stream(self, call: int, rate: int) -> AudioStream:
+    def open_stream(self, call: int, rate: int, *, both_sides: bool) -> AudioStream:
         """Returns a new reader's stream."""
-        reader = self._engine.open_reader(call, rate)
+        reader = self._engine.open_reader(call, rate, both_sides)
         self._rings[reader.ring] = stream = AudioStream(reader)
         return stream
 
@@ -179,9 +179,9 @@ class CallAudio:
         if self._writing is not None:
             self._writing.wake.unpark_all()
 
-    def stream(self, rate: int) -> AudioStream:
-        """Returns a new stream of the far side's sound."""
-        return self._manager.open_stream(self._call, rate)
+    def stream(self, rate: int, *, both_sides: bool = False) -> AudioStream:
+        """Returns a new stream of the far side's sound, or of both sides' in stereo: this side left."""
+        return self._manager.open_stream(self._call, rate, both_sides=both_sides)
 
     def stats(self) -> CallStats | None:
         """Returns the call's numbers, if it is live."""

@@ -97,17 +97,21 @@ class Call:
         await self._record.audio.write(samples, rate)
 
     def record(
-        self, path: str | os.PathLike[str], *, rate: int = 48_000
+        self, path: str | os.PathLike[str], *, rate: int = 48_000, stereo: bool = False
     ) -> AbstractAsyncContextManager[Recording, bool | None]:
         """Records the far side into a WAV file, 16-bit mono at `rate` Hz, while the block runs (`async with`).
 
+        With `stereo` it records both sides, what is sent on the left and the far side on the right.
         The file is private (mode 0600), replaces one of that name, and can be read at any moment, also after a crash.
         Sound that was lost is silence in it, so that it keeps time. It ends with the block or with the call, whichever
         comes first. Raises `RecordingError` that names the file when it cannot be written; a full disk ends the block
         with it, and what was recorded by then is kept.
         """
         checked, name = check_rate(rate), _file_name(path)
-        return open_recording(name, checked, lambda: self._record.audio.stream(checked))
+        if not isinstance(stereo, bool):
+            raise TypeError(f"stereo: must be bool, not {type(stereo).__name__}")
+        channels = 2 if stereo else 1
+        return open_recording(name, channels, checked, lambda: self._record.audio.stream(checked, both_sides=stereo))
 
     def stats(self) -> CallStats:
         """Returns the call's numbers: set-up stages, packets, loss, jitter, levels; after its end the last ones."""

@@ -1,4 +1,4 @@
-"""The far side's sound on its way into a file, each frame where its time is."""
+"""A call's sound on its way into a file, each frame where its time is."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ MAX_PENDING = 60  # seconds of sound that wait for a slow disk; what comes then 
 class Recording:
     """A recording that runs, or its result: made by `call.record()`, ends with its block or with the call."""
 
-    def __init__(self, path: str, file: WavFile, stream: AudioStream) -> None:
+    def __init__(self, path: str, channels: int, file: WavFile, stream: AudioStream) -> None:
         self.path = path
+        self.channels = channels
+        self._second = SAMPLE_BYTES * channels * stream.rate  # in bytes
         self._file = file
         self._stream = stream
-        self._timeline = _Timeline()
+        self._timeline = _Timeline(channels)
         self._pending = bytearray()
         self._recorded = 0
         self._listened = trio.Event()
@@ -46,7 +48,7 @@ class Recording:
     @property
     def duration(self) -> float:
         """Seconds of sound in the file so far."""
-        return self._recorded / (SAMPLE_BYTES * self.rate)
+        return self._recorded / self._second
 
     async def stop(self) -> None:
         """Ends it and waits until all is on the disk, also what was heard and not yet taken."""
@@ -62,7 +64,7 @@ class Recording:
         self._listened.set()
 
     def _take(self, frame: AudioFrame) -> None:
-        if len(self._pending) < MAX_PENDING * SAMPLE_BYTES * self.rate:
+        if len(self._pending) < MAX_PENDING * self._second:
             self._pending += self._timeline.placed(frame)
 
     async def _write(self, fail: Callable[[Exception], None]) -> None:
@@ -91,10 +93,12 @@ class Recording:
 
 
 @asynccontextmanager
-async def open_recording(path: str, rate: int, open_stream: Callable[[], AudioStream]) -> AsyncIterator[Recording]:
+async def open_recording(
+    path: str, channels: int, rate: int, open_stream: Callable[[], AudioStream]
+) -> AsyncIterator[Recording]:
     """Records while the block runs; raises `RecordingError`, which ends the block when it comes meanwhile."""
-    file = await trio.to_thread.run_sync(WavFile, path, rate, 1)
-    recording = Recording(path, file, open_stream())
+    file = await trio.to_thread.run_sync(WavFile, path, rate, channels)
+    recording = Recording(path, channels, file, open_stream())
     async with open_lifetime(recording.stop) as lifetime:
         lifetime.start(recording._listen)
         lifetime.start(lambda: recording._write(lifetime.fail))
@@ -104,11 +108,12 @@ async def open_recording(path: str, rate: int, open_stream: Callable[[], AudioSt
 class _Timeline:
     """Where the next frame belongs: what was lost on the way becomes silence, so that the recording keeps time."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
         self._next: int | None = None
 
     def placed(self, frame: AudioFrame) -> bytes:
         """Returns the frame's samples behind the silence that is missing before them."""
         missing = 0 if self._next is None else max(0, frame.position - self._next)
-        self._next = frame.position + frame.samples
-        return bytes(missing * SAMPLE_BYTES) + bytes(memoryview(frame).cast("B"))
+        self._next = frame.position + frame.samples // self._channels
+        return bytes(missing * SAMPLE_BYTES * self._channels) + bytes(memoryview(frame).cast("B"))

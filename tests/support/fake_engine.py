@@ -117,8 +117,8 @@ class FakeEngine:
     def stop_playing(self, call: int, play: int) -> None:
         self._take("stop_playing", call, play)
 
-    def open_reader(self, call: int, rate: int) -> FakeReader:
-        self._take("open_reader", call, rate)
+    def open_reader(self, call: int, rate: int, both_sides: bool = False) -> FakeReader:
+        self._take("open_reader", call, rate, both_sides)
         self.readers.append(FakeReader(2 * len(self.readers), rate, ended=call not in self.calls))
         return self.readers[-1]
 

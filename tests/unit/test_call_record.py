@@ -48,6 +48,23 @@ async def test_what_was_lost_is_silence(client: WebRTCClient, engine: FakeEngine
         assert reader.is_closed
 
 
+async def test_stereo(client: WebRTCClient, engine: FakeEngine, tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    async with client:
+        call = await answered_call(client, engine)
+        async with call.record(path, rate=8_000, stereo=True) as recording:
+            (reader,) = engine.readers
+            assert engine.commands[-1] == ("open_reader", 1, 8_000, True)
+            for position in (0, 160):
+                reader._frames.append(AudioFrame(array("h", [3, 4] * 80), 8_000, position))
+        assert recorded(path) == [3, 4] * 80 + [0, 0] * 80 + [3, 4] * 80
+        assert recording.duration == 240 / 8_000
+        with wave.open(str(path)) as file:
+            assert file.getnchannels() == 2
+        with pytest.raises(TypeError, match=r"^stereo: "):
+            call.record(path, stereo="yes")  # type: ignore[arg-type]
+
+
 async def test_it_grows_while_the_block_runs(client: WebRTCClient, engine: FakeEngine, tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     async with client:

@@ -23,6 +23,7 @@ _PLAY = typer.Option(
     "--play", metavar="FILE", help="Play a WAV file once answered. May be repeated.", show_default=False
 )
 _RECORD = typer.Option("--record", metavar="FILE", help="Record the far side into a WAV file.", show_default=False)
+_STEREO = typer.Option("--stereo", help="Record both sides: this one left, the far one right.")
 _DURATION = typer.Option(
     "--duration", metavar="SECONDS", min=0.0, max=86_400.0, help="Hang up so long after the answer.", show_default=False
 )
@@ -37,6 +38,7 @@ def call(
     user_id: UserId = None,
     play: Annotated[list[Path] | None, _PLAY] = None,
     record: Annotated[Path | None, _RECORD] = None,
+    stereo: Annotated[bool, _STEREO] = False,
     duration: Annotated[float | None, _DURATION] = None,
     info: Annotated[list[str] | None, _INFO] = None,
     ice_server: IceServers = None,
@@ -50,7 +52,7 @@ def call(
     Exit status: 0 answered and ended well, 1 call or connection failed, 2 wrong usage.
     """
     check_writable(record)
-    plan = Plan(_clips(play or []), tuple(info or ()), record, duration)
+    plan = Plan(_clips(play or []), tuple(info or ()), record, stereo, duration)
     client = new_client(client_options(url, user_id, ca, ice_server))
     with JsonOutput() if json else people_output() as output, ExitStack() as stack:
         stack.enter_context(Warnings(output))

@@ -28,6 +28,7 @@ class Plan:
     clips: tuple[tuple[str, c2c.Clip], ...] = ()
     infos: tuple[str, ...] = ()
     record: Path | None = None
+    stereo: bool = False
     duration: float | None = None
 
 
@@ -73,7 +74,7 @@ class Caller:
         try:
             async with AsyncExitStack() as stack:
                 if self._plan.record is not None:
-                    await stack.enter_async_context(call.record(self._plan.record))
+                    await stack.enter_async_context(call.record(self._plan.record, stereo=self._plan.stereo))
                     self._output.tell("recording", path=str(self._plan.record))
                 await self._follow(call)
         except c2c.RecordingError as error:

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use c2c_engine::audio_ring::Sides;
 use c2c_engine::client::{Client, ClientEvent};
 use c2c_engine::driver::{ClientOptions, Drivers, OPEN_LIMIT};
 use c2c_engine::error::EngineError;
@@ -185,8 +186,10 @@ impl Engine {
         )
     }
 
-    fn open_reader(&self, py: Python<'_>, call: u64, rate: u32) -> PyResult<AudioReader> {
-        let ring = self.client.open_reader(CallId(call), rate);
+    #[pyo3(signature = (call, rate, both_sides=false))]
+    fn open_reader(&self, py: Python<'_>, call: u64, rate: u32, both_sides: bool) -> PyResult<AudioReader> {
+        let sides = if both_sides { Sides::Both } else { Sides::Far };
+        let ring = self.client.open_reader(CallId(call), rate, sides);
         ring.map(AudioReader::new).map_err(|error| engine_error(py, &error))
     }
 

@@ -28,11 +28,21 @@ pub struct PcmFrame {
     pub position: u64,
 }
 
-/// What a call's far side says, for one reader.
+/// What a reader wants of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sides {
+    /// What the far side says: mono.
+    Far,
+    /// What both sides say: stereo, this side left and the far side right, the samples of one moment side by side.
+    Both,
+}
+
+/// What a call's far side says, or both sides, for one reader.
 #[derive(Debug)]
 pub struct ReaderRing {
     flag: Arc<RingFlag>,
     rate: u32,
+    sides: Sides,
     frames: ArrayQueue<PcmFrame>,
     dropped: AtomicU64,
     ended: AtomicBool,
@@ -40,10 +50,11 @@ pub struct ReaderRing {
 }
 
 impl ReaderRing {
-    pub(crate) fn new(ring: u64, rate: u32) -> Self {
+    pub(crate) fn new(ring: u64, rate: u32, sides: Sides) -> Self {
         Self {
             flag: Arc::new(RingFlag::new(ring)),
             rate,
+            sides,
             frames: ArrayQueue::new(READER_FRAMES),
             dropped: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -59,6 +70,11 @@ impl ReaderRing {
     /// Its rate in Hz.
     pub fn rate(&self) -> u32 {
         self.rate
+    }
+
+    /// What it holds.
+    pub fn sides(&self) -> Sides {
+        self.sides
     }
 
     /// Frames lost because the reader was late.
@@ -86,12 +102,17 @@ impl ReaderRing {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Adds a frame; the oldest goes when there is no room.
-    pub(crate) fn push(&self, samples: &[i16], position: u64) {
-        let frame = PcmFrame {
-            samples: samples.into(),
-            position,
+    /// Adds a frame of what the far side says and, missing ones as silence, of what this side says in the same tick;
+    /// the oldest goes when there is no room.
+    pub(crate) fn push(&self, far: &[i16], near: &[i16], position: u64) {
+        let samples = match self.sides {
+            Sides::Far => far.into(),
+            Sides::Both => {
+                let near = near.iter().copied().chain(std::iter::repeat(0));
+                far.iter().zip(near).flat_map(|(far, near)| [near, *far]).collect()
+            }
         };
+        let frame = PcmFrame { samples, position };
         if self.frames.force_push(frame).is_some() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -276,11 +297,18 @@ mod tests {
 
     #[test]
     fn a_reader_loses_the_oldest_frames_and_is_told_how_many() {
-        let ring = ReaderRing::new(1, 8_000);
-        (0..READER_FRAMES as u64 + 3).for_each(|number| ring.push(&[0; 160], number * 160));
+        let ring = ReaderRing::new(1, 8_000, Sides::Far);
+        (0..READER_FRAMES as u64 + 3).for_each(|number| ring.push(&[0; 160], &[], number * 160));
         assert_eq!(ring.dropped(), 3);
         assert_eq!(ring.take().unwrap().position, 3 * 160);
         assert_eq!(std::iter::from_fn(|| ring.take()).count(), READER_FRAMES - 1);
+    }
+
+    #[test]
+    fn both_sides_stand_side_by_side() {
+        let ring = ReaderRing::new(1, 8_000, Sides::Both);
+        ring.push(&[1, 2, 3], &[7, 8], 0);
+        assert_eq!(*ring.take().unwrap().samples, [7, 1, 8, 2, 0, 3]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use c2c_proto::io::AudioPort;
 
-use crate::audio_ring::{Announce, ReaderRing, WriterRing, end_reader, end_writer};
+use crate::audio_ring::{Announce, ReaderRing, Sides, WriterRing, end_reader, end_writer};
 
 /// All rings of one call.
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ impl CallRings {
             announce,
             now,
             lateness,
+            sent: Vec::new(),
         };
         port.end_drained_writers();
         port
@@ -59,6 +60,8 @@ pub(crate) struct RingPort<'a> {
     announce: &'a dyn Announce,
     now: Instant,
     lateness: Duration,
+    /// What this side says in this tick, by rate.
+    sent: Vec<(u32, Vec<i16>)>,
 }
 
 impl RingPort<'_> {
@@ -95,10 +98,15 @@ impl AudioPort for RingPort<'_> {
     }
 
     fn incoming_rates(&self) -> Vec<u32> {
-        let mut rates: Vec<u32> = self.rings.readers.iter().map(|ring| ring.rate()).collect();
-        rates.sort_unstable();
-        rates.dedup();
-        rates
+        rates(self.rings.readers.iter())
+    }
+
+    fn sent_rates(&self) -> Vec<u32> {
+        rates(self.rings.readers.iter().filter(|ring| ring.sides() == Sides::Both))
+    }
+
+    fn push_sent(&mut self, rate: u32, samples: &[i16]) {
+        self.sent.push((rate, samples.to_vec()));
     }
 
     fn lateness(&self) -> Duration {
@@ -106,11 +114,20 @@ impl AudioPort for RingPort<'_> {
     }
 
     fn push(&mut self, rate: u32, samples: &[i16], position: u64) {
+        let sent = self.sent.iter().find(|(of, _)| *of == rate);
+        let near = sent.map_or(&[][..], |(_, samples)| samples);
         for ring in self.rings.readers.iter().filter(|ring| ring.rate() == rate) {
-            ring.push(samples, position);
+            ring.push(samples, near, position);
             self.announce.announce(ring.flag());
         }
     }
+}
+
+fn rates<'a>(rings: impl Iterator<Item = &'a Arc<ReaderRing>>) -> Vec<u32> {
+    let mut rates: Vec<u32> = rings.map(|ring| ring.rate()).collect();
+    rates.sort_unstable();
+    rates.dedup();
+    rates
 }
 
 /// Frames in a row that a writer must have kept its rhythm for.

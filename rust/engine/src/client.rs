@@ -7,7 +7,7 @@ use c2c_proto::io::CallId;
 use c2c_proto::media::stats::CallStats;
 
 use crate::agent::Agent;
-use crate::audio_ring::{ReaderRing, WriterRing};
+use crate::audio_ring::{ReaderRing, Sides, WriterRing};
 use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::event_queue::LogLine;
@@ -88,9 +88,10 @@ impl<A: Agent> Client<A> {
         Ok(events)
     }
 
-    /// A ring with what the call's far side says, from now on; it ends with the call, at once if there is no such call.
-    pub fn open_reader(&self, call: CallId, rate: u32) -> Result<Arc<ReaderRing>, EngineError> {
-        let ring = self.mailbox.reader_ring(rate)?;
+    /// A ring with what the call's far side says, or both sides, from now on; it ends with the call, at once if there is
+    /// no such call.
+    pub fn open_reader(&self, call: CallId, rate: u32, sides: Sides) -> Result<Arc<ReaderRing>, EngineError> {
+        let ring = self.mailbox.reader_ring(rate, sides)?;
         self.send(Directive::OpenReader(call, ring.clone()))?;
         Ok(ring)
     }

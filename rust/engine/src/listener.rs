@@ -7,7 +7,7 @@ use c2c_proto::io::CallId;
 use c2c_proto::media::stats::CallStats;
 
 use crate::agent::Agent;
-use crate::audio_ring::{ReaderRing, WriterRing};
+use crate::audio_ring::{ReaderRing, Sides, WriterRing};
 use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::event_queue::LogLine;
@@ -120,7 +120,7 @@ impl<A: Agent> Listener<A> {
 
     /// A ring with what the far side of an agent's call says; it ends with the call, at once if there is no such call.
     pub fn open_reader(&self, agent: AgentId, call: CallId, rate: u32) -> Result<Arc<ReaderRing>, EngineError> {
-        let ring = self.mailbox.reader_ring(rate)?;
+        let ring = self.mailbox.reader_ring(rate, Sides::Far)?;
         self.send(agent, Directive::OpenReader(call, ring.clone()))?;
         Ok(ring)
     }

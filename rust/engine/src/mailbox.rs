@@ -10,7 +10,7 @@ use c2c_proto::io::CallId;
 use c2c_proto::media::stats::CallStats;
 use crossbeam_queue::SegQueue;
 
-use crate::audio_ring::{Announce, RATES, ReaderRing, WriterRing};
+use crate::audio_ring::{Announce, RATES, ReaderRing, Sides, WriterRing};
 use crate::error::EngineError;
 use crate::event_queue::{Drained, EventQueue, LogLine, QueueFull, RingFlag};
 use crate::logs::LogSink;
@@ -116,11 +116,12 @@ impl<C, E> Mailbox<C, E> {
     }
 
     /// A ring for a reader; `ValueError`'s text for a rate that no ring has.
-    pub(crate) fn reader_ring(&self, rate: u32) -> Result<Arc<ReaderRing>, EngineError> {
+    pub(crate) fn reader_ring(&self, rate: u32, sides: Sides) -> Result<Arc<ReaderRing>, EngineError> {
         check_rate(rate)?;
         Ok(Arc::new(ReaderRing::new(
             self.next_ring.fetch_add(1, Ordering::Relaxed),
             rate,
+            sides,
         )))
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 
-use c2c_engine::audio_ring::{PcmFrame, ReaderRing, WRITER_FRAMES};
+use c2c_engine::audio_ring::{PcmFrame, ReaderRing, Sides, WRITER_FRAMES};
 use c2c_engine::client::ClientEvent;
 use c2c_engine::driver::Driver;
 use c2c_proto::io::CallId;
@@ -63,7 +63,7 @@ fn datagrams_come_and_go() {
 fn what_is_written_is_read_in_order_and_without_a_gap() {
     let driver = Driver::start().unwrap();
     let mut owner = talking_to_itself(&driver);
-    let reader = owner.client.open_reader(CALL, 16_000).unwrap();
+    let reader = owner.client.open_reader(CALL, 16_000, Sides::Far).unwrap();
     let writer = owner.client.open_writer(CALL, 16_000).unwrap();
     let samples: Vec<i16> = (1..=16_000).collect();
     let mut written = writer.write(&samples);
@@ -96,7 +96,7 @@ fn what_is_written_is_read_in_order_and_without_a_gap() {
 fn positions_count_samples() {
     let driver = Driver::start().unwrap();
     let mut owner = talking_to_itself(&driver);
-    let reader = owner.client.open_reader(CALL, 8_000).unwrap();
+    let reader = owner.client.open_reader(CALL, 8_000, Sides::Far).unwrap();
     owner.order(Order::Tick(CALL));
     let heard = frames(&mut owner, &reader, 5);
     for (number, frame) in heard.iter().take(5).enumerate() {
@@ -110,8 +110,8 @@ fn each_reader_has_its_own_copy() {
     let driver = Driver::start().unwrap();
     let mut owner = talking_to_itself(&driver);
     let readers = [
-        owner.client.open_reader(CALL, 8_000).unwrap(),
-        owner.client.open_reader(CALL, 8_000).unwrap(),
+        owner.client.open_reader(CALL, 8_000, Sides::Far).unwrap(),
+        owner.client.open_reader(CALL, 8_000, Sides::Far).unwrap(),
     ];
     owner.order(Order::Tick(CALL));
     let first = frames(&mut owner, &readers[0], 3);
@@ -123,7 +123,7 @@ fn each_reader_has_its_own_copy() {
 fn rings_end_with_the_call() {
     let driver = Driver::start().unwrap();
     let mut owner = talking_to_itself(&driver);
-    let reader = owner.client.open_reader(CALL, 8_000).unwrap();
+    let reader = owner.client.open_reader(CALL, 8_000, Sides::Far).unwrap();
     let writer = owner.client.open_writer(CALL, 8_000).unwrap();
     owner.order(Order::Tick(CALL));
     owner.order(Order::Release(CALL));
@@ -137,7 +137,7 @@ fn rings_end_with_the_call() {
 fn rings_of_no_call_end_at_once() {
     let driver = Driver::start().unwrap();
     let mut owner = Owner::new(&driver, any_trust());
-    let reader = owner.client.open_reader(CALL, 8_000).unwrap();
+    let reader = owner.client.open_reader(CALL, 8_000, Sides::Far).unwrap();
     assert!(matches!(owner.next(), ClientEvent::RingReady(ring) if ring == reader.ring()));
     assert!(reader.ended());
 }
@@ -156,7 +156,7 @@ fn a_second_writer_is_refused_until_the_first_is_closed() {
 fn an_unusual_rate_is_refused() {
     let driver = Driver::start().unwrap();
     let owner = talking_to_itself(&driver);
-    let error = owner.client.open_reader(CALL, 11_025).unwrap_err();
+    let error = owner.client.open_reader(CALL, 11_025, Sides::Far).unwrap_err();
     assert!(error.to_string().contains("48000"), "{error}");
 }
 

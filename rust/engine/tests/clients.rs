@@ -5,6 +5,7 @@ mod support;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use c2c_engine::audio_ring::Sides;
 use c2c_engine::client::ClientEvent;
 use c2c_engine::driver::{Driver, Drivers};
 use c2c_engine::error::EngineError;
@@ -51,7 +52,7 @@ fn a_panic_ends_the_calls_of_its_client() {
     let (_driver, mut bad, _good) = two_clients();
     bad.order(Order::Bind(CALL, vec!["127.0.0.1".parse().unwrap()]));
     assert!(matches!(bad.report(), Report::Bound(..)));
-    let reader = bad.client.open_reader(CALL, 8_000).unwrap();
+    let reader = bad.client.open_reader(CALL, 8_000, Sides::Far).unwrap();
     bad.order(Order::Panic);
     assert!(bad.ending().is_some());
     assert!(reader.ended());

@@ -242,6 +242,12 @@ pub trait AudioPort {
     fn lateness(&self) -> Duration {
         Duration::ZERO
     }
+    /// Rates in Hz at which readers want what this side sends as well, without duplicates.
+    fn sent_rates(&self) -> Vec<u32> {
+        Vec::new()
+    }
+    /// Hands 20 ms of what this side sends, at one of `sent_rates`, before the `push` of the same tick.
+    fn push_sent(&mut self, _rate: u32, _samples: &[i16]) {}
     /// Hands 20 ms at `rate` to its readers; `position` is its first sample's number since the answer, at that rate.
     fn push(&mut self, rate: u32, samples: &[i16], position: u64);
 }

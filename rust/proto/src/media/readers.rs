@@ -12,6 +12,27 @@ pub struct Readers {
     frames: u64,
 }
 
+/// A port whose readers get what this side sends.
+struct Sent<'a>(&'a mut dyn AudioPort);
+
+impl AudioPort for Sent<'_> {
+    fn outgoing_rate(&self) -> Option<u32> {
+        None
+    }
+
+    fn pull(&mut self, _frame: &mut [i16]) -> bool {
+        false
+    }
+
+    fn incoming_rates(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn push(&mut self, rate: u32, samples: &[i16], _position: u64) {
+        self.0.push_sent(rate, samples);
+    }
+}
+
 struct Reader {
     rate: u32,
     source: u32,
@@ -37,6 +58,11 @@ impl Readers {
     /// Makes the next frame's position 0.
     pub fn restart_position(&mut self) {
         self.frames = 0;
+    }
+
+    /// Pushes the next 20 ms of what this side sends.
+    pub fn push_sent(&mut self, audio: &mut dyn AudioPort, wanted: &[u32], source: u32, sound: &[i16]) {
+        self.push(&mut Sent(audio), wanted, source, sound);
     }
 
     fn convert<'a>(&'a mut self, rate: u32, source: u32, sound: &'a [i16]) -> Option<&'a [i16]> {

@@ -6,6 +6,7 @@ use super::clip::Clip;
 use super::codec::{Codec, CodecError, Encoder, OpusSettings};
 use super::dtmf::OutgoingEvent;
 use super::level;
+use super::readers::Readers;
 use super::source::Source;
 use super::stats::CallStats;
 use crate::io::AudioPort;
@@ -53,6 +54,7 @@ pub struct AudioSender {
     settings: OpusSettings,
     encoder: Encoder,
     source: Source,
+    readers: Readers,
     silence: Vec<i16>,
     packet: Vec<u8>,
     last: Option<LastPacket>,
@@ -88,6 +90,7 @@ impl AudioSender {
             settings,
             encoder: Encoder::new(codec, codec.native_rate(SILENCE_RATE), settings)?,
             source: Source::default(),
+            readers: Readers::default(),
             silence: Vec::new(),
             packet: Vec::new(),
             last: None,
@@ -237,12 +240,16 @@ impl AudioSender {
 
     fn encode_next(&mut self, audio: &mut dyn AudioPort) -> Result<(), CodecError> {
         let codec = self.encoder.codec();
+        let wanted = audio.sent_rates();
         let Some((rate, frame)) = self.source.next(codec, audio) else {
             self.level = level::SILENCE;
             self.silence.resize(self.encoder.rate() as usize / 50, 0);
+            self.readers
+                .push_sent(audio, &wanted, self.encoder.rate(), &self.silence);
             return self.encoder.encode(&self.silence, &mut self.packet);
         };
         self.level = level::dbfs(frame);
+        self.readers.push_sent(audio, &wanted, rate, frame);
         if self.encoder.rate() != rate {
             self.encoder = Encoder::new(codec, rate, self.settings)?;
         }

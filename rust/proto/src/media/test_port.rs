@@ -9,6 +9,7 @@ pub(crate) struct TestPort {
     pub(crate) written: VecDeque<Vec<i16>>,
     pub(crate) readers: Vec<u32>,
     pub(crate) heard: BTreeMap<u32, Vec<i16>>,
+    pub(crate) sent: BTreeMap<u32, Vec<i16>>,
 }
 
 impl TestPort {
@@ -44,6 +45,14 @@ impl AudioPort for TestPort {
 
     fn incoming_rates(&self) -> Vec<u32> {
         self.readers.clone()
+    }
+
+    fn sent_rates(&self) -> Vec<u32> {
+        self.sent.keys().copied().collect()
+    }
+
+    fn push_sent(&mut self, rate: u32, samples: &[i16]) {
+        self.sent.entry(rate).or_default().extend_from_slice(samples);
     }
 
     fn push(&mut self, rate: u32, samples: &[i16], position: u64) {

@@ -280,3 +280,19 @@ fn sender_report_numbers_follow_the_clock() {
     assert_eq!((report.ssrc, report.packets), (SSRC, 2));
     assert!(report.octets as usize >= octets);
 }
+
+#[test]
+fn what_is_sent_is_handed_on_at_the_rates_wanted_silence_too() {
+    let mut sender = sender(Codec::Opus);
+    let samples = ramp(3 * 320);
+    let mut port = TestPort::with_writer(16_000, &samples);
+    port.sent = [(8_000, Vec::new()), (16_000, Vec::new())].into();
+    run(&mut sender, &mut port, 3);
+    assert_eq!(port.sent[&16_000], samples);
+    assert_eq!(port.sent[&8_000].len(), 3 * 160);
+    port.writer = None;
+    sender.set_muted(true);
+    run(&mut sender, &mut port, 2);
+    assert_eq!(port.sent[&16_000].len(), 5 * 320);
+    assert!(port.sent[&16_000][3 * 320..].iter().all(|sample| *sample == 0));
+}
