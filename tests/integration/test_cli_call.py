@@ -125,6 +125,17 @@ async def test_json_lines(tmp_path: Path) -> None:
     assert ("sent", "BYE") in sip
 
 
+@pytest.mark.parametrize("transport", ["INFO", "RFC2833"])
+async def test_tones(tmp_path: Path, transport: str) -> None:
+    async with serve() as gateway:
+        arguments = ("--dtmf", "1#", "--dtmf-transport", transport, "--json")
+        async with running("call", *trusting(gateway, tmp_path), *arguments) as run:
+            await (await gateway.wait_call()).wait_tones("1#")
+            run.process.send_signal(signal.SIGINT)
+    assert run.process.returncode == 0
+    assert run.line("dtmfSent")["tones"] == "1#"
+
+
 def _check_schema(lines: list[dict[str, Any]]) -> None:
     kinds = {"session": dict, "end_info": dict | None, "stats": dict | None, "texts": list, "ok": bool, "message": str}
     last = 0.0
@@ -248,6 +259,7 @@ async def test_a_call_that_fails(tmp_path: Path, agent: Agent, misbehave: list[M
         ("{url}", "--duration", "soon"),
         ("{url}", "--ca", "{folder}/nothing.pem"),
         ("{url}", "--ice-server", "http://stun.example"),
+        ("{url}", "--dtmf", "1x"),
         ("{url}", "--nonsense"),
     ],
     ids=" ".join,

@@ -47,6 +47,7 @@ async def test_a_call_to_it() -> None:
             nursery.start_soon(_listen, call, heard)
             await trio.sleep(1.2)
             await client.send_info("hello")
+            await client.send_dtmf("5")
             await call.play(c2c.gateway.tone(1000, 1.5))
             await client.end_call()
         assert told.payload("transcription")[0]["messages"] == [{"text": "Hi"}]
@@ -59,7 +60,9 @@ async def test_a_call_to_it() -> None:
     assert run.line("configRequest") | {"time": 0} == {
         "time": 0, "event": "configRequest", "status": 200, "user_id": "user-1",
     }  # fmt: skip
-    assert json.loads(run.line("info")["body"]) == {"text": "hello", "data": {}}
+    bodies = {line["content_type"]: line["body"] for line in run.lines if line["event"] == "info"}
+    assert json.loads(bodies["application/json"]) == {"text": "hello", "data": {}}
+    assert run.line("tone")["tone"] == "5"
     ended = run.line("callEnded")
     assert (ended["call"], ended["by"], ended["how"]) == (1, "remote", "BYE")
     assert ended["heard_seconds"] > 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,21 @@ import typer
 
 import c2c
 from c2c._clip import read_clip
+from c2c._dtmf import Tones
 from c2c.cli._caller import Caller, Plan
 from c2c.cli._interrupts import interrupts
 from c2c.cli._ladder import Ladder
 from c2c.cli._options import CaFile, IceServers, Json, Url, UserId, check_writable, client_options, new_client
 from c2c.cli._output import JsonOutput, Output, people_output
 from c2c.cli._warnings import Warnings
+
+
+class Transport(StrEnum):
+    """How tones are sent."""
+
+    INFO = "INFO"
+    RFC2833 = "RFC2833"
+
 
 _PLAY = typer.Option(
     "--play", metavar="FILE", help="Play a WAV file once answered. May be repeated.", show_default=False
@@ -30,6 +40,13 @@ _DURATION = typer.Option(
 _INFO = typer.Option(
     "--info", metavar="TEXT", help="Send text by SIP INFO once answered. May be repeated.", show_default=False
 )
+_DTMF = typer.Option(
+    "--dtmf",
+    metavar="TONES",
+    help="Send tones once answered: 0-9, A-D, #, * and , for a pause of 2 s.",
+    show_default=False,
+)
+_DTMF_TRANSPORT = typer.Option("--dtmf-transport", help="Send tones by SIP INFO or as telephone-events in RTP.")
 _LADDER = typer.Option("--ladder", help="Draw the SIP messages (methods and statuses, no secrets) at the end.")
 
 
@@ -41,6 +58,8 @@ def call(
     stereo: Annotated[bool, _STEREO] = False,
     duration: Annotated[float | None, _DURATION] = None,
     info: Annotated[list[str] | None, _INFO] = None,
+    dtmf: Annotated[str | None, _DTMF] = None,
+    dtmf_transport: Annotated[Transport, _DTMF_TRANSPORT] = Transport.INFO,
     ice_server: IceServers = None,
     ca: CaFile = None,
     json: Json = False,
@@ -52,7 +71,8 @@ def call(
     Exit status: 0 answered and ended well, 1 call or connection failed, 2 wrong usage.
     """
     check_writable(record)
-    plan = Plan(_clips(play or []), tuple(info or ()), record, stereo, duration)
+    tones = _tones(dtmf, dtmf_transport) if dtmf is not None else None
+    plan = Plan(_clips(play or []), tuple(info or ()), tones, record, stereo, duration)
     client = new_client(client_options(url, user_id, ca, ice_server))
     with JsonOutput() if json else people_output() as output, ExitStack() as stack:
         stack.enter_context(Warnings(output))
@@ -67,6 +87,13 @@ async def _run(client: c2c.WebRTCClient, plan: Plan, output: Output) -> bool:
     caller = Caller(client, plan, output)
     async with interrupts(caller.hang_up, output):
         return await caller.run()
+
+
+def _tones(text: str, transport: Transport) -> Tones:
+    tones = Tones(tones=text, transport_type=transport.value)
+    if not tones.are_valid:
+        raise typer.BadParameter(f"{text!r} holds what is no tone", param_hint="--dtmf")
+    return tones
 
 
 def _clips(paths: list[Path]) -> tuple[tuple[str, c2c.Clip], ...]:

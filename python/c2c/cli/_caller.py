@@ -15,6 +15,7 @@ from c2c.cli._quality import mean_opinion_score
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from c2c._dtmf import Tones
     from c2c.cli._output import Output
 
 MEASURE_EVERY = 0.2  # seconds
@@ -27,6 +28,7 @@ class Plan:
 
     clips: tuple[tuple[str, c2c.Clip], ...] = ()
     infos: tuple[str, ...] = ()
+    tones: Tones | None = None
     record: Path | None = None
     stereo: bool = False
     duration: float | None = None
@@ -94,6 +96,8 @@ class Caller:
             await call.wait_answered()
             for text in self._plan.infos:
                 await self._client.send_info(text)
+            if (tones := self._plan.tones) is not None:
+                await self._client.send_dtmf(tones.tones, transport_type=tones.transport_type)
             for name, clip in self._plan.clips:
                 self._output.tell("playing", file=name)
                 await call.play(clip)

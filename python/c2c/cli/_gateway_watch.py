@@ -47,6 +47,8 @@ class GatewayWatch:
             yield "media", {}
         for info in self._fresh(f"{number} infos", call.infos):
             yield "info", {"content_type": info.content_type, "body": info.body.decode("utf-8", "replace")}
+        for tone in self._fresh(f"{number} tones", call.tones):
+            yield "tone", dataclasses.asdict(tone)
         if call.script_ended and self._is_new(f"{number} script"):
             yield "scriptEnded", {}
         if call.end is not None and self._is_new(f"{number} ended"):
