@@ -39,7 +39,7 @@ class Network(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Returns a stream to `host`; `ConfigFetchError` says what went wrong."""
         try:
-            return _Stream(await _dial(host, port, self._route))
+            return _Stream(await dial(host, port, self._route))
         except (OSError, trio.BrokenResourceError, h11.ProtocolError) as error:
             failure = failure_of(error)
         # raised out here, for an error without a chain
@@ -94,7 +94,8 @@ def failure_of(error: Exception) -> ConfigFetchError:
     return ConfigFetchError(_text(root), cause=_text(root))
 
 
-async def _dial(host: str, port: int, route: Route) -> trio.SocketStream:
+async def dial(host: str, port: int, route: Route) -> trio.SocketStream:
+    """Returns a connection by a route, through its proxy's tunnel if it has one; nothing stays open if that fails."""
     stream = await _connect(host, port, route)
     try:
         if route.proxy is not None:

@@ -37,6 +37,8 @@ from c2c.gateway import (
     tone,
 )
 from support.command_line import COMMAND, PATIENCE, finished, running, trusting
+from support.connect_proxy import PASSWORD as PROXY_PASSWORD
+from support.connect_proxy import authority, connect_proxy
 from support.sound import level_at
 
 if TYPE_CHECKING:
@@ -123,6 +125,15 @@ async def test_json_lines(tmp_path: Path) -> None:
         ("sent", "REGISTER"), ("received", "401 Unauthorized"), ("sent", "REGISTER"), ("received", "200 OK"),
     ]  # fmt: skip
     assert ("sent", "BYE") in sip
+
+
+async def test_through_a_proxy(tmp_path: Path) -> None:
+    async with connect_proxy(credentials=True) as proxy, serve(Agent(HangUp())) as gateway:
+        run = await finished("call", *trusting(gateway, tmp_path), "--proxy", proxy.url, "--user-id", "me@mail.example")
+        assert proxy.asked == [authority(gateway.endpoint_url), authority(gateway.websocket_uri)]
+    assert run.process.returncode == 0
+    assert run.errors.startswith("c2c: user_id looks like an e-mail address")
+    assert PROXY_PASSWORD not in run.text + run.errors
 
 
 @pytest.mark.parametrize("transport", ["INFO", "RFC2833"])
@@ -260,6 +271,7 @@ async def test_a_call_that_fails(tmp_path: Path, agent: Agent, misbehave: list[M
         ("{url}", "--ca", "{folder}/nothing.pem"),
         ("{url}", "--ice-server", "http://stun.example"),
         ("{url}", "--dtmf", "1x"),
+        ("{url}", "--proxy", "socks5://127.0.0.1"),
         ("{url}", "--nonsense"),
     ],
     ids=" ".join,

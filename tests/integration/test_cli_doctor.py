@@ -11,6 +11,7 @@ import trio
 import trustme
 from typer.testing import CliRunner
 
+import c2c
 from c2c import TLSConfig
 from c2c.cli._app import app
 from c2c.cli._doctor import STAGES, Doctor
@@ -33,6 +34,8 @@ from c2c.gateway import (
     tone,
 )
 from support.command_line import finished, trusting
+from support.connect_proxy import PASSWORD as PROXY_PASSWORD
+from support.connect_proxy import authority, connect_proxy
 from support.turn_server import PASSWORD, USER, turn_server
 
 if TYPE_CHECKING:
@@ -52,7 +55,8 @@ async def examine(
     if ice_servers:
         options["pc_config"] = {"iceServers": [ice_server(server) for server in ice_servers]}
     found: list[Finding] = []
-    is_ok = await Doctor(options, found.append, limit=limit, place_call=place_call).run()
+    client = c2c.create_webrtc_client(**options)
+    is_ok = await Doctor(options, client, limit=limit, place_call=place_call).run(found.append)
     assert is_ok == all(finding.status != "failed" for finding in found)
     assert tuple(dict.fromkeys(finding.stage for finding in found)) == STAGES
     assert all(finding.hint for finding in found if finding.status == "failed")
@@ -139,6 +143,19 @@ async def test_a_certificate_of_somebody_else() -> None:
         assert statuses(found) == expected("tls")
         assert "certificate verify failed" in found["tls"].detail
         assert "--ca" in (found["tls"].hint or "")
+
+
+async def test_through_a_proxy() -> None:
+    async with connect_proxy(credentials=True) as proxy, serve() as gateway:
+        found = await examine(gateway, proxy=proxy.url)
+        assert statuses(found) == expected(None)
+        assert found["dns"].detail == "the proxy 127.0.0.1 is 127.0.0.1"
+        assert found["tcp"].detail.endswith(f"is open through the proxy 127.0.0.1:{proxy.port}")
+        assert authority(gateway.websocket_uri) in proxy.asked
+        found = await examine(gateway, proxy=proxy.url.replace("sentinel", "wrong"))
+        assert statuses(found) == expected("tcp")
+        assert "407" in found["tcp"].detail
+        assert PROXY_PASSWORD not in str(found)
 
 
 async def test_a_call_shows_that_udp_works() -> None:

@@ -17,7 +17,7 @@ from c2c._dtmf import Tones
 from c2c.cli._caller import Caller, Plan
 from c2c.cli._interrupts import interrupts
 from c2c.cli._ladder import Ladder
-from c2c.cli._options import CaFile, IceServers, Json, Url, UserId, check_writable, client_options, new_client
+from c2c.cli._options import CaFile, IceServers, Json, Proxy, Url, UserId, check_writable, client_options, new_client
 from c2c.cli._output import JsonOutput, Output, people_output
 from c2c.cli._warnings import Warnings
 
@@ -62,6 +62,7 @@ def call(
     dtmf_transport: Annotated[Transport, _DTMF_TRANSPORT] = Transport.INFO,
     ice_server: IceServers = None,
     ca: CaFile = None,
+    proxy: Proxy = None,
     json: Json = False,
     ladder: Annotated[bool, _LADDER] = False,
 ) -> None:
@@ -73,7 +74,7 @@ def call(
     check_writable(record)
     tones = _tones(dtmf, dtmf_transport) if dtmf is not None else None
     plan = Plan(_clips(play or []), tuple(info or ()), tones, record, stereo, duration)
-    client = new_client(client_options(url, user_id, ca, ice_server))
+    client = new_client(client_options(url, user_id, ca, ice_server, proxy))
     with JsonOutput() if json else people_output() as output, ExitStack() as stack:
         stack.enter_context(Warnings(output))
         drawing = stack.enter_context(Ladder(output)) if ladder else None

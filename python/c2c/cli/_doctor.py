@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import c2c
 from c2c.cli import _endpoint_checks, _signalling_checks
 from c2c.cli._endpoint_checks import EndpointChecks
 from c2c.cli._finding import Finding
@@ -14,28 +13,29 @@ from c2c.cli._signalling_checks import SignallingChecks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import c2c
 STAGES = (*_endpoint_checks.STAGES, *_signalling_checks.STAGES, "stun", "turn", "udp")
 
 
 class Doctor:
-    """Examines what `options`, those of `create_webrtc_client`, lead to; `report` gets each finding at once."""
+    """Examines what `options`, those of `create_webrtc_client`, and a client made with them lead to."""
 
-    def __init__(
-        self, options: dict[str, Any], report: Callable[[Finding], None], *, limit: float, place_call: bool
-    ) -> None:
+    def __init__(self, options: dict[str, Any], client: c2c.WebRTCClient, *, limit: float, place_call: bool) -> None:
         self._options = options
-        self._report_one = report
+        self._client = client
+        self._tell: Callable[[Finding], None] = lambda _: None
         self._limit = limit
         self._place_call = place_call
         self._failed: set[str] = set()
 
-    async def run(self) -> bool:
-        """Returns whether nothing failed."""
+    async def run(self, tell: Callable[[Finding], None]) -> bool:
+        """Returns whether nothing failed; `tell` gets each finding at once."""
+        self._tell = tell
         options, tls = self._options, self._options.get("tls")
         servers = options.get("pc_config", {}).get("iceServers", [])
-        await EndpointChecks(options["endpoint_url"], tls, self._limit).run(self._report)
+        await EndpointChecks(options, self._limit).run(self._report)
         ice = IceChecks(servers, tls, self._limit)
-        async with c2c.create_webrtc_client(**options) as client:
+        async with self._client as client:
             signalling = SignallingChecks(client)
             can_call = await self._connect(signalling)
             for stage in ("stun", "turn"):
@@ -63,4 +63,4 @@ class Doctor:
     def _report(self, finding: Finding) -> None:
         if finding.status == "failed":
             self._failed.add(finding.stage)
-        self._report_one(finding)
+        self._tell(finding)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import trio
 import typer
 
 from c2c.cli._doctor import Doctor
 from c2c.cli._interrupts import interrupts
-from c2c.cli._options import CaFile, IceServers, Json, Url, UserId, client_options, new_client
+from c2c.cli._options import CaFile, IceServers, Json, Proxy, Url, UserId, client_options, new_client
 from c2c.cli._output import JsonOutput, Output, PlainOutput
 from c2c.cli._warnings import Warnings
 
@@ -27,6 +27,7 @@ def doctor(
     user_id: UserId = None,
     ice_server: IceServers = None,
     ca: CaFile = None,
+    proxy: Proxy = None,
     timeout: Annotated[float, _LIMIT] = 10.0,
     call: Annotated[bool, _CALL] = False,
     json: Json = False,
@@ -36,21 +37,21 @@ def doctor(
     Tells for each stage how long it took, what failed and what to do about it.
     Exit status: 0 nothing failed, 1 something did, 2 wrong usage.
     """
-    options = client_options(url, user_id, ca, ice_server)
+    options = client_options(url, user_id, ca, ice_server, proxy)
     options |= {"config_timeout": timeout, "connect_timeout": timeout}
-    new_client(options)
+    examiner = Doctor(options, new_client(options), limit=timeout, place_call=call)
     with JsonOutput() if json else PlainOutput() as output, Warnings(output):
-        is_ok = trio.run(_run, options, timeout, call, output)
+        is_ok = trio.run(_run, examiner, output)
         output.tell("summary", ok=is_ok)
     sys.exit(0 if is_ok else 1)
 
 
-async def _run(options: dict[str, Any], limit: float, place_call: bool, output: Output) -> bool:
+async def _run(examiner: Doctor, output: Output) -> bool:
     def report(finding: Finding) -> None:
         output.tell("check", **dataclasses.asdict(finding))
 
     is_ok = False
     with trio.CancelScope() as scope:
         async with interrupts(scope.cancel, output):
-            is_ok = await Doctor(options, report, limit=limit, place_call=place_call).run()
+            is_ok = await examiner.run(report)
     return is_ok

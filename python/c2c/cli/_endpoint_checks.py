@@ -5,32 +5,39 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import trio
 
+from c2c._dial import dial
+from c2c._errors import ConfigError
+from c2c._route import Routing
 from c2c._tls import Trust
 from c2c.cli._finding import Finding, Problem, examined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from c2c import TLSConfig
+    from c2c._route import Route
 
 EXPIRES_SOON = 14  # days
 STAGES = ("dns", "tcp", "tls")
 
 
 class EndpointChecks:
-    """Checks the host of an endpoint URL; each step has `limit` seconds and needs the one before."""
+    """Checks the host that options of `create_webrtc_client` name; each step has `limit` seconds and needs the last.
 
-    def __init__(self, endpoint_url: str, tls: TLSConfig | None, limit: float) -> None:
-        parts = urlsplit(endpoint_url)
+    With a proxy it is the proxy's name that is looked up, and its tunnel that leads to the port.
+    """
+
+    def __init__(self, options: dict[str, Any], limit: float) -> None:
+        parts = urlsplit(options["endpoint_url"])
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
-        self._context = Trust(tls).ssl_context()
+        self._context = Trust(options.get("tls")).ssl_context()
+        self._routing = Routing(proxy=options.get("proxy"))
         self._limit = limit
         self._stream: trio.SocketStream | None = None
 
@@ -49,20 +56,32 @@ class EndpointChecks:
             if self._stream is not None:
                 self._stream.socket.close()
 
-    async def _resolve(self) -> str:
+    def _route(self) -> Route:
         try:
-            found = await trio.socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            return self._routing.to(self._host, self._port)
+        except ConfigError as error:
+            raise Problem(str(error), error.hint) from None
+
+    async def _resolve(self) -> str:
+        proxy = self._route().proxy
+        host, kind = (proxy.host, "the proxy ") if proxy else (self._host, "")
+        try:
+            found = await trio.socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
-            raise Problem(f"{self._host}: {getattr(error, 'strerror', None) or error}") from None
+            raise Problem(f"{kind}{host}: {getattr(error, 'strerror', None) or error}") from None
         addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-        return f"{self._host} is {', '.join(addresses)}"
+        return f"{kind}{host} is {', '.join(addresses)}"
 
     async def _connect(self) -> str:
+        route = self._route()
         try:
-            self._stream = await trio.open_tcp_stream(self._host, self._port)
-        except OSError as error:
+            self._stream = await dial(self._host, self._port, route)
+        except ConfigError as error:
+            raise Problem(str(error), error.hint) from None
+        except (OSError, trio.BrokenResourceError) as error:
             raise Problem(f"port {self._port}: {reason_of(error)}") from None
-        return f"port {self._port} is open"
+        through = f" through the proxy {route.proxy.host}:{route.proxy.port}" if route.proxy else ""
+        return f"port {self._port} is open{through}"
 
     async def _shake_hands(self) -> str:
         assert self._stream is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -36,16 +37,28 @@ IceServers = Annotated[
         show_default=False,
     ),
 ]
+Proxy = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="URL",
+        help="HTTP proxy for the configuration and the WebSocket: http://[USER:PASSWORD@]HOST:PORT. "
+        "Unless given it is the environment's (HTTPS_PROXY, NO_PROXY); empty for none.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
 
 
-def client_options(url: str, user_id: str | None, ca: Path | None, ice_servers: list[str] | None) -> dict[str, Any]:
+def client_options(
+    url: str, user_id: str | None, ca: Path | None, ice_servers: list[str] | None, proxy: str | None
+) -> dict[str, Any]:
     """Returns the keyword options of `create_webrtc_client`; `typer.BadParameter` for a URL that may not be asked."""
     try:
         request_url(url, user_id)
     except c2c.ConfigError as error:
         raise typer.BadParameter(error.cause or str(error), param_hint="URL") from None
-    options: dict[str, Any] = {"endpoint_url": url, "user_id": user_id}
+    options: dict[str, Any] = {"endpoint_url": url, "user_id": user_id, "proxy": proxy}
     if ca is not None:
         options["tls"] = c2c.TLSConfig(ca_file=ca)
     if servers := [ice_server(server) for server in ice_servers or ()]:
@@ -55,10 +68,15 @@ def client_options(url: str, user_id: str | None, ca: Path | None, ice_servers: 
 
 def new_client(options: dict[str, Any]) -> c2c.WebRTCClient:
     """Returns a client; what it refuses is a wrong use of the command line."""
-    try:
-        return c2c.create_webrtc_client(**options)
-    except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        try:
+            client = c2c.create_webrtc_client(**options)
+        except (TypeError, ValueError) as error:
+            raise typer.BadParameter(str(error)) from None
+    for note in noted:
+        typer.echo(f"c2c: {note.message}", err=True)
+    return client
 
 
 def ice_server(text: str) -> dict[str, str]:
