@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import pty
@@ -9,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import wave
 from array import array
 from typing import TYPE_CHECKING, Any
@@ -42,7 +44,7 @@ from support.connect_proxy import authority, connect_proxy
 from support.sound import level_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from c2c.gateway import Misbehaviour
@@ -330,18 +332,43 @@ async def test_no_colours_where_nobody_wants_them(tmp_path: Path) -> None:
     assert "answered" in shown
 
 
-def _on_a_terminal(arguments: Sequence[str], kind: str = "xterm-256color") -> tuple[int, str]:
+async def test_ctrl_c_twice_on_a_terminal(tmp_path: Path) -> None:
+    agent = Agent(Play(tone(440, 20)))
+    async with serve(agent, misbehave=[IgnoreBye()]) as gateway:
+        arguments = ("call", *trusting(gateway, tmp_path))
+        keys = {"answered  00:01": b"\x03", "hanging up": b"\x03"}
+        status, shown = await trio.to_thread.run_sync(_on_a_terminal, arguments, "xterm", keys, abandon_on_cancel=True)
+    assert status == 1, shown
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1, "the cursor is given back"
+
+
+def _on_a_terminal(
+    arguments: Sequence[str], kind: str = "xterm-256color", keys: Mapping[str, bytes] | None = None
+) -> tuple[int, str]:
+    """Runs a command on a terminal of its own; `keys` are pressed when their text is there."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": kind, "COLUMNS": "100", "LINES": "30"}
-    shown = bytearray()
+    shown, wanted = bytearray(), list((keys or {}).items())
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
     with subprocess.Popen(
-        [*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        [*COMMAND, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        preexec_fn=take_terminal,  # noqa: PLW1509 (two system calls, no lock)
     ) as process:
         os.close(theirs)
         try:
             # EIO: the other end is closed
             while data := os.read(ours, 65_536):
                 shown += data
+                if wanted and wanted[0][0] in shown.decode(errors="replace"):
+                    os.write(ours, wanted.pop(0)[1])
         except OSError:
             pass
         status = process.wait(PATIENCE)
