@@ -49,6 +49,9 @@ pub enum ParseErrorKind {
     /// CSeq names another method than the request line.
     #[error("CSeq does not match the method")]
     MethodMismatch,
+    /// The same, and the request line's method is none that SIP has.
+    #[error("CSeq does not match the method, which is unknown")]
+    UnknownMethod,
     /// The body is shorter than Content-Length.
     #[error("body shorter than Content-Length")]
     Body,
@@ -60,6 +63,8 @@ impl ParseErrorKind {
         match self {
             Self::TooLarge => 513,
             Self::Version => 505,
+            // the better of the two choices of RFC 4475 §3.1.2.18
+            Self::UnknownMethod => 501,
             _ => 400,
         }
     }
@@ -118,7 +123,7 @@ impl StartLine {
         if !is_version(version) {
             return Err(ParseErrorKind::Version);
         }
-        Ok(Self::Request(Method::from(first), Uri::parse(second)?))
+        Ok(Self::Request(Method::from(first), Uri::parse_request_uri(second)?))
     }
 
     fn status(version: &str, status: &str, reason: &str) -> Result<Self, ParseErrorKind> {
@@ -269,7 +274,10 @@ fn check<'a>(start: &StartLine, headers: &Headers, rest: &'a [u8]) -> Result<&'a
     if let StartLine::Request(method, _) = start
         && *method != cseq.method
     {
-        return Err(ParseErrorKind::MethodMismatch);
+        return Err(match method {
+            Method::Other(_) => ParseErrorKind::UnknownMethod,
+            _ => ParseErrorKind::MethodMismatch,
+        });
     }
     match headers.content_length()? {
         Some(length) => rest.get(..length as usize).ok_or(ParseErrorKind::Body),
@@ -284,6 +292,7 @@ fn refusal(head: Head<'_>, headers: &Headers, kind: ParseErrorKind) -> Option<Bo
     let is_request = !method.is_empty() && method.iter().all(|byte| is_token_byte(*byte)) && method != b"ACK";
     let reason = match kind {
         ParseErrorKind::Version => "Version Not Supported",
+        ParseErrorKind::UnknownMethod => "Not Implemented",
         _ => "Bad Request",
     };
     let is_answerable = is_request && headers.get(HeaderName::Via).is_some();

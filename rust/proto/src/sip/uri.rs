@@ -146,6 +146,15 @@ impl Uri {
         Ok(Self { text, parts })
     }
 
+    /// Parses a Request-URI, which has no headers (RFC 3261 §19.1.1).
+    pub fn parse_request_uri(text: &str) -> Result<Self, UriError> {
+        let uri = Self::parse(text)?;
+        if uri.parts.sip && uri.parts.params.1 < offset(text.len()) {
+            return Err(UriError("headers where none may be"));
+        }
+        Ok(uri)
+    }
+
     /// `sip:user@host`, the user escaped, no user when it is empty.
     pub fn sip(user: &str, host: &str) -> Result<Self, UriError> {
         let at = if user.is_empty() { "" } else { "@" };
@@ -326,19 +335,20 @@ pub(crate) fn decimal_port(text: &str) -> Option<u16> {
 /// Each parameter of one URI that the other has too has the same value there, and the ones that must match are in both.
 fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
     let must_match = ["user", "ttl", "method", "maddr", "transport"];
+    let same = |a: &str, b: &str| unescape(a).eq_ignore_ascii_case(&unescape(b));
     let same_value = |pair: (Option<&str>, Option<&str>)| match pair {
-        (Some(a), Some(b)) => unescape(a).eq_ignore_ascii_case(&unescape(b)),
+        (Some(a), Some(b)) => same(a, b),
         (a, b) => a == b,
     };
     one.iter().all(|(name, value)| {
         let mut there = other
             .iter()
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .filter(|(key, _)| same(key, name))
             .map(|(_, value)| value)
             .peekable();
         match there.peek() {
             Some(_) => there.any(|other| same_value((value, other))),
-            None => !must_match.iter().any(|must| must.eq_ignore_ascii_case(name)),
+            None => !must_match.iter().any(|must| same(must, name)),
         }
     })
 }
@@ -465,8 +475,9 @@ mod tests {
             ),
             ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
             ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
-            // not the RFC's: a name that comes twice
+            // not the RFC's: a name that comes twice, escapes in names (RFC 4475 §3.1.1.3)
             ("sip:a;n;n=~", "sip:a;n;n=~"),
+            ("sip:a@b;%6C%72;n%61me=v%25%34%31", "sip:a@b;lr;name=v%2541"),
         ];
         let different = [
             (
@@ -481,6 +492,9 @@ mod tests {
             ),
             ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
             ("tel:1", "tel:2"),
+            // escapes are undone once
+            ("sip:a@b;name=v%25%34%31", "sip:a@b;name=vA"),
+            ("sip:a@b;%74ransport=tcp", "sip:a@b"),
         ];
         let equivalent = |(a, b): (&str, &str)| UriRef::parse(a).unwrap().equivalent(UriRef::parse(b).unwrap());
         assert!(same.into_iter().all(equivalent));

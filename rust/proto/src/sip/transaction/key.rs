@@ -79,10 +79,8 @@ pub fn is_merged(new: &Request, ongoing: &Request) -> bool {
 fn branch(headers: &Headers) -> String {
     let via = headers.via().ok();
     let branch = via.and_then(|via| via.branch()).unwrap_or_default();
-    if branch
-        .get(..COOKIE.len())
-        .is_some_and(|begin| begin.eq_ignore_ascii_case(COOKIE))
-    {
+    let unique = branch.split_at_checked(COOKIE.len());
+    if unique.is_some_and(|(begin, rest)| begin.eq_ignore_ascii_case(COOKIE) && !rest.is_empty()) {
         return branch.to_owned();
     }
     let number = headers.cseq().map_or(0, |cseq| cseq.number);
@@ -155,9 +153,12 @@ mod tests {
 
     #[test]
     fn branches_without_cookie_are_told_apart_by_call() {
-        let (one, mut two) = (request("INVITE", "h;branch=1"), request("INVITE", "h;branch=1"));
-        assert_eq!(TransactionKey::of_received(&one), TransactionKey::of_received(&two));
-        two.headers.set("Call-ID", "d");
-        assert_ne!(TransactionKey::of_received(&one), TransactionKey::of_received(&two));
+        // the second is RFC 4475 §3.2.1, badbranch
+        for branch in ["h;branch=1", "h;branch=z9hG4bK", "h"] {
+            let (one, mut two) = (request("INVITE", branch), request("INVITE", branch));
+            assert_eq!(TransactionKey::of_received(&one), TransactionKey::of_received(&two));
+            two.headers.set("Call-ID", "d");
+            assert_ne!(TransactionKey::of_received(&one), TransactionKey::of_received(&two));
+        }
     }
 }
