@@ -10,6 +10,7 @@ from c2c._audio_manager import AudioStream
 from c2c._call import Call
 from c2c._client import WebRTCClient, create_webrtc_client
 from c2c._client_config import WebRTCClientConfig
+from c2c._client_state import CallStatus, ClientState, EndCause, TranscriptMessage
 from c2c._config import EndpointConfig, EndpointSettings, SipConnectivityInfo, WebrtcWidgetConfig
 from c2c._errors import (
     C2CError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from c2c._c2c import VERSION, AudioFrame, CallStats, Clip
 
 __all__ = [
+    "SDK_END_CAUSES",
     "SDK_NAME",
     "VERSION",
     "AudioFrame",
@@ -67,9 +69,11 @@ __all__ = [
     "CallFailed",
     "CallSession",
     "CallStats",
+    "CallStatus",
     "ClientDestroyed",
     "ClientError",
     "ClientNotOpen",
+    "ClientState",
     "Clip",
     "ClipError",
     "ConfigError",
@@ -80,6 +84,7 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionLost",
     "DtlsFailed",
+    "EndCause",
     "EndpointConfig",
     "EndpointSettings",
     "EngineClosed",
@@ -102,6 +107,7 @@ __all__ = [
     "SignalingError",
     "SipConnectivityInfo",
     "TLSConfig",
+    "TranscriptMessage",
     "UnsupportedPlatform",
     "UsedAfterFork",
     "WebRTCClient",
@@ -117,6 +123,7 @@ __all__ = [
 ]
 
 SDK_NAME = "click-to-call"
+SDK_END_CAUSES = EndCause
 
 logging.getLogger("c2c").addHandler(logging.NullHandler())
 

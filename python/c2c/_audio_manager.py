@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from c2c._event_bus import EventBus
 
 
-END_LIMIT = 1  # seconds that a call's end may come after that of its clip
-
-
 class AudioManager:
     """The sound of all calls of one client: wakes whoever waits for a ring or for the end of a clip."""
 
@@ -195,11 +192,9 @@ class CallAudio:
             self._check()
             await self._finish_writing()
             if not await self._manager.play(self._call, clip):
-                # mostly it is the call's end that stops a clip, and that event may come a batch later
-                with trio.move_on_after(END_LIMIT):
-                    await self._over.wait()
+                # only the call's end stops a clip that nobody cancelled; its event may come a batch later
+                await self._over.wait()
                 self._check()
-                raise WrongState("The clip was stopped", stage="media")
 
     async def write(self, samples: memoryview, rate: int) -> None:
         """Hands `samples` (bytes of signed 16-bit mono) over, waiting for room; returns when the last one is taken."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 import trio
 
 from c2c._client_config import WebRTCClientConfig
+from c2c._client_state import StateKeeper
 from c2c._dtmf import Tones
 from c2c._endpoint_url import redacted
 from c2c._errors import ClientDestroyed, ClientNotOpen, ConnectFailed, UnsupportedPlatform, WrongState
@@ -14,14 +15,16 @@ from c2c._event_bus import EventBus, EventStream, Handler
 from c2c._lifetime import Lifetime, open_lifetime
 from c2c._open_client import OpenClient, prefixed
 from c2c._support import TRUST_ROOTS, check_webrtc_support
+from c2c.events import StateChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from c2c import events
     from c2c._call import Call
+    from c2c._client_state import ClientState
     from c2c._config import EndpointConfig
     from c2c._dtmf import DtmfTransport
     from c2c._ice_servers import PcConfig
@@ -45,6 +48,8 @@ def create_webrtc_client(
     proxy: str | None = None,
     allowed_hosts: Sequence[str] | None = None,
     block_private_addresses: bool = False,
+    call_setup_timeout: float | None = None,
+    disconnect_after_call: bool = False,
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
@@ -66,6 +71,8 @@ def create_webrtc_client(
         proxy=proxy,
         allowed_hosts=allowed_hosts,
         block_private_addresses=block_private_addresses,
+        call_setup_timeout=call_setup_timeout,
+        disconnect_after_call=disconnect_after_call,
     )
     return WebRTCClient(config)
 
@@ -73,14 +80,15 @@ def create_webrtc_client(
 class WebRTCClient:
     """One user of one endpoint: connects, calls, and tells what happens. At most one call is live.
 
-    All methods but `on` and `off` raise `ClientNotOpen` outside of the `async with` block. Leaving it hangs up and
-    disconnects.
+    All methods but `on`, `off`, `get_state` and `subscribe` raise `ClientNotOpen` outside of the `async with` block.
+    Leaving it hangs up and disconnects.
     """
 
     def __init__(self, config: WebRTCClientConfig) -> None:
         _check_support(config)
         self._config = config
         self._bus = EventBus(self._fail, raise_handler_errors=config.on_handler_error == "raise")
+        self._states = StateKeeper(self._bus)
         self._context: AbstractAsyncContextManager[Lifetime] | None = None
         self._open: OpenClient | None = None
         self._is_left = False
@@ -102,7 +110,7 @@ class WebRTCClient:
             raise ClientDestroyed("Client has been destroyed")
         if self._context is not None:
             raise WrongState("The client is open already")
-        opened = OpenClient(self._config, self._bus)
+        opened = OpenClient(self._config, self._bus, self._states)
         self._context = open_lifetime(opened.shut_down)
         opened.start(await self._context.__aenter__())
         self._open = opened
@@ -133,8 +141,25 @@ class WebRTCClient:
         self._bus.off(event, handler)
         return self
 
+    def get_state(self) -> ClientState:
+        """Returns the client's state now, as a snapshot that never changes; also outside of the block."""
+        return self._states.current
+
+    def subscribe(self, listener: Handler) -> Callable[[], None]:
+        """Calls `listener` with the new state after each change; returns what ends that."""
+        self._bus.on(StateChanged, listener)
+        taken_back = False
+
+        def unsubscribe() -> None:
+            nonlocal taken_back
+            if not taken_back:
+                taken_back = True
+                self._bus.off(StateChanged, listener)
+
+        return unsubscribe
+
     def events(self) -> EventStream:
-        """Returns an iterator over all events from now on, as objects of `c2c.events`."""
+        """Returns an iterator over all events but `stateChanged` from now on, as objects of `c2c.events`."""
         self._opened()
         return self._bus.stream()
 

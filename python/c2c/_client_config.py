@@ -38,6 +38,8 @@ class WebRTCClientConfig:
     proxy: str | None = field(default=None, repr=False)
     allowed_hosts: Sequence[str] | None = None
     block_private_addresses: bool = False
+    call_setup_timeout: float | None = None
+    disconnect_after_call: bool = False
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
@@ -46,12 +48,14 @@ class WebRTCClientConfig:
         for option in ("endpoint_url", "user_id", "local_address", "proxy"):
             _check_type(option, getattr(self, option), str, optional=option != "endpoint_url")
         _check_type("tls", self.tls, TLSConfig, optional=True)
-        for option in ("capture_audio", "block_private_addresses"):
+        for option in ("capture_audio", "block_private_addresses", "disconnect_after_call"):
             _check_type(option, getattr(self, option), bool)
         if self.on_handler_error not in {"event", "raise"}:
             raise ValueError("on_handler_error: must be 'event' or 'raise'")
         for option in ("config_timeout", "connect_timeout"):
             _check_positive(option, getattr(self, option), float)
+        if self.call_setup_timeout is not None:
+            _check_positive("call_setup_timeout", self.call_setup_timeout, float)
         for option in ("register_expires", "session_expires"):
             _check_positive(option, getattr(self, option), int)
         _check_address(self.local_address)

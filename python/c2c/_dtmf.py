@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from c2c._c2c import Engine, Event
     from c2c._call import CallRecord
     from c2c._errors import C2CError
-    from c2c._event_bus import EventBus
+    from c2c._event_bus import Emitter
 
 DtmfTransport: TypeAlias = Literal["INFO", "RFC2833"]
 
@@ -51,7 +51,7 @@ class Tones:
 class DtmfManager:
     """Sends tones in any call of one client."""
 
-    def __init__(self, engine: Engine, bus: EventBus) -> None:
+    def __init__(self, engine: Engine, bus: Emitter) -> None:
         self._engine = engine
         self._bus = bus
         self._pending: dict[int, _Pending] = {}

@@ -7,7 +7,7 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -19,6 +19,13 @@ Handler: TypeAlias = Callable[..., object]
 MAX_WAITING = 1_000  # asynchronous handler calls, and events an iterator
 
 logger = logging.getLogger("c2c")
+
+
+class Emitter(Protocol):
+    """Who tells events: the bus, or somebody before it."""
+
+    def emit(self, event: events.Event) -> None:
+        """Tells `event`."""
 
 
 class EventBus:
@@ -106,8 +113,9 @@ class EventBus:
         self._streams.clear()
 
     def _deliver(self, event: events.Event) -> None:
-        for stream in list(self._streams):
-            stream.put(event)
+        if not isinstance(event, events.StateChanged):  # it repeats the others
+            for stream in list(self._streams):
+                stream.put(event)
         for registration in list(self._handlers[event.name]):
             try:
                 result = registration.call(event)

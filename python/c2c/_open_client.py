@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from c2c import events
 from c2c._audio_manager import AudioManager
+from c2c._client_state import EndCause
 from c2c._config_manager import ConfigManager, call_target
 from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected, WrongState
 from c2c._ice_servers import ice_settings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from c2c._c2c import Engine
     from c2c._call import Call
     from c2c._client_config import WebRTCClientConfig
+    from c2c._client_state import StateKeeper
     from c2c._config import EndpointConfig
     from c2c._config_manager import CallTarget
     from c2c._event_bus import EventBus
@@ -35,10 +38,11 @@ HANDLER_LIMIT = 2  # seconds for asynchronous handlers to finish when the block 
 class OpenClient:
     """What a client has while its block runs; its methods are the client's, with the texts of the SDK."""
 
-    def __init__(self, config: WebRTCClientConfig, bus: EventBus) -> None:
+    def __init__(self, config: WebRTCClientConfig, bus: EventBus, states: StateKeeper) -> None:
         trust = Trust(config.tls)
         self._config = config
         self._bus = bus
+        self._states = states
         self._engine = open_engine(trust)
         routing = Routing(
             proxy=config.proxy,
@@ -48,11 +52,12 @@ class OpenClient:
         self.configs = ConfigManager(config.endpoint_url, config.user_id, trust, config.config_timeout, routing)
         self._audio = AudioManager(self._engine, bus)
         self.sip = SipManager(self._engine, bus, self.fail)
-        self.sessions = SessionManager(self._engine, bus, self._audio, capture_audio=config.capture_audio)
+        self.sessions = SessionManager(self._engine, self, self._audio, states, capture_audio=config.capture_audio)
         self._lifetime: Lifetime | None = None
         self._connecting: SharedOperation[None] | None = None
         self._target: CallTarget | None = None
         self._awaits_session = False
+        self._setup: trio.CancelScope | None = None
         self._is_destroyed = False
         self._is_closed = False
 
@@ -75,8 +80,10 @@ class OpenClient:
         if self._connecting is None or self._connecting.is_over:
             assert self._lifetime is not None
             self._awaits_session = True
+            self._states.begin()
+            self._begin_setup(self._lifetime.nursery)
             self._connecting = SharedOperation(
-                self._connect, self._lifetime.nursery, prefix="Failed to connect: ", give_up=lambda _: self._stop()
+                self._connect, self._lifetime.nursery, prefix="Failed to connect: ", give_up=self._stop
             )
         await self._connecting.wait()
 
@@ -84,6 +91,10 @@ class OpenClient:
         if not self.sip.is_ready or self._target is None:
             raise NotConnected("Client not connected. Call connect() first.")
         self._awaits_session = False
+        if self.sessions.live is None:
+            assert self._lifetime is not None
+            self._states.begin()
+            self._begin_setup(self._lifetime.nursery)
         with prefixed("Failed to start call: "):
             return await self.sessions.start(self._target.user, self._target.headers)
 
@@ -186,16 +197,48 @@ class OpenClient:
         self._begin_cancel(cause)
         await self.sip.wait_stopped()
 
-    def _begin_cancel(self, cause: str) -> None:
-        if self._is_connecting and self._connecting is not None:
-            self._connecting.abort(ConnectFailed(cause, cause=cause, hint="it was given up by this program"))
-        else:
+    def emit(self, event: events.Event) -> None:
+        """Tells an event of a call, behind the change of state that it makes."""
+        if isinstance(event, events.SessionCreated):
+            self._end_setup()
+        self._states.take(event)
+        self._bus.emit(event)
+        if isinstance(event, (events.Ended, events.Failed)) and self._config.disconnect_after_call:
             self._stop()
 
-    def _stop(self) -> None:
+    def _begin_cancel(self, cause: str) -> None:
+        self._give_up(ConnectFailed(cause, cause=cause, hint="it was given up by this program"))
+
+    def _give_up(self, error: C2CError) -> None:
+        if self._is_connecting and self._connecting is not None:
+            self._connecting.abort(error)
+        else:
+            self._stop(error)
+
+    def _stop(self, error: C2CError | None = None) -> None:
         self._awaits_session = False
+        self._end_setup()
         self._audio.stop()
+        if self.sessions.live is None:
+            self._states.give_up(error)
         self.sip.stop()
+
+    def _begin_setup(self, nursery: trio.Nursery) -> None:
+        if self._config.call_setup_timeout is not None and self._setup is None:
+            self._setup = trio.CancelScope()
+            nursery.start_soon(self._limit_setup, self._setup, self._config.call_setup_timeout)
+
+    def _end_setup(self) -> None:
+        if self._setup is not None:
+            self._setup.cancel()
+            self._setup = None
+
+    async def _limit_setup(self, scope: trio.CancelScope, limit: float) -> None:
+        with scope:
+            await trio.sleep(limit)
+            self._setup = None
+            hint = f"call start_call() within {limit:g} s of connect(), or raise call_setup_timeout"
+            self._give_up(ConnectTimeout("Call setup timeout", cause=EndCause.SETUP_TIMEOUT, hint=hint))
 
 
 def open_engine(trust: Trust) -> Engine:

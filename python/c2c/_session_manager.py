@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from c2c._audio_manager import AudioManager
     from c2c._c2c import CallEnd, CallState, CallStats, Engine, Event
     from c2c._call import Call
+    from c2c._client_state import StateKeeper
     from c2c._dtmf import Tones
-    from c2c._event_bus import EventBus
+    from c2c._event_bus import Emitter
 
 logger = logging.getLogger("c2c.session")
 
@@ -30,10 +31,13 @@ logger = logging.getLogger("c2c.session")
 class SessionManager:
     """One client's calls; at most one that we started is live."""
 
-    def __init__(self, engine: Engine, bus: EventBus, audio: AudioManager, *, capture_audio: bool) -> None:
+    def __init__(
+        self, engine: Engine, bus: Emitter, audio: AudioManager, states: StateKeeper, *, capture_audio: bool
+    ) -> None:
         self._engine = engine
         self._bus = bus
         self._audio = audio
+        self._states = states
         self._capture_audio = capture_audio
         self._dtmf = DtmfManager(engine, bus)
         self._records: dict[int, CallRecord] = {}
@@ -137,6 +141,7 @@ class SessionManager:
             number = event.state.call
             record = self._records[number] = CallRecord(number, self._audio.of_call(number), self._dtmf)
         record.create(event.state)
+        self._bus.emit(events.SessionCreated(record.snapshot()))
 
     def _ringing(self, event: Event.Ringing) -> None:
         if (record := self._records.get(event.state.call)) and (session := record.ring(event.state)):
@@ -164,7 +169,7 @@ class SessionManager:
 
     def _hold_changed(self, event: Event.HoldChanged) -> None:
         if record := self._records.get(event.state.call):
-            record.update(event.state)
+            self._states.update(record.update(event.state))
 
     def _info_sent(self, event: Event.InfoSent) -> None:
         if pending := self._infos.pop(event.request, None):
@@ -204,6 +209,7 @@ class SessionManager:
     def _refused(self, record: CallRecord) -> C2CError:
         info = cast("CallEndInfo", record.end_info)
         text = str(info.description or info.cause)
+        self._states.refuse(text)
         error = CallError(text, stage=info.stage, sip_status=info.sip_status, cause=info.cause, hint=info.hint)
         self._bus.emit(events.Error(error.prefixed("Failed to make call: ")))
         return error

@@ -174,6 +174,8 @@ class SipManager:
     def _registration_failed(self, event: Event.RegistrationFailed) -> None:
         self._registered = False
         error = _rejection(event)
+        response = None if event.status is None else events.RegistrationResponse(event.status, event.reason or "")
+        self._bus.emit(events.RegistrationFailed(event.cause, response))
         self._bus.emit(events.Error(error))
         if self._attempt is not None:
             self._attempt.finish(error)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from c2c._audio_manager import AudioStream
+    from c2c._client_state import ClientState
     from c2c._dtmf import DtmfTransport
     from c2c._errors import C2CError
     from c2c._session import CallEndInfo, CallSession
@@ -30,8 +31,12 @@ __all__ = [
     "InfoSent",
     "Muted",
     "Registered",
+    "RegistrationFailed",
+    "RegistrationResponse",
     "Ringing",
+    "SessionCreated",
     "SipInfo",
+    "StateChanged",
     "Transcription",
     "Unmuted",
     "Unregistered",
@@ -73,6 +78,31 @@ class Registered(Event):
 
 
 @dataclass(frozen=True)
+class RegistrationResponse:
+    """What the registrar answered."""
+
+    status_code: int
+    reason_phrase: str
+
+
+@dataclass(frozen=True)
+class RegistrationFailed(Event):
+    """REGISTER was refused or not answered (`response` is `None`); `error` follows.
+
+    Handlers get the event itself, as the SDK's get `{cause, response}`.
+    """
+
+    name = "registrationFailed"
+    cause: str
+    response: RegistrationResponse | None = None
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The event itself."""
+        return (self,)
+
+
+@dataclass(frozen=True)
 class Unregistered(Event):
     """The registration is gone."""
 
@@ -94,6 +124,14 @@ class Disconnected(Event):
     def payload(self) -> tuple[Any, ...]:
         """The event itself."""
         return (self,)
+
+
+@dataclass(frozen=True)
+class SessionCreated(Event):
+    """A call exists; its INVITE has yet to leave."""
+
+    name = "sessionCreated"
+    session: CallSession
 
 
 @dataclass(frozen=True)
@@ -235,6 +273,14 @@ class Transcription(Event):
     def texts(self) -> tuple[str, ...]:
         """What was said, out of any of the shapes in use; empty if it is none of them."""
         return tuple(text for text in _texts(self.transcription) if text)
+
+
+@dataclass(frozen=True)
+class StateChanged(Event):
+    """Something in `client.get_state()` changed; comes before the event that made the change."""
+
+    name = "stateChanged"
+    state: ClientState
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+import trio
 
 import c2c
 from c2c.gateway import (
@@ -15,6 +18,7 @@ from c2c.gateway import (
     EndpointConfig,
     serve,
 )
+from support.broken_servers import CA_PEM, listening
 from support.gateway import caller, served
 
 
@@ -75,3 +79,23 @@ async def test_plain_http_on_loopback() -> None:
 async def test_ipv6_loopback() -> None:
     async with served(host="::1") as one:
         await one.answered()
+
+
+@pytest.mark.parametrize("how", ["time-out", "cancelled"])
+@pytest.mark.parametrize("name", ["localhost", None], ids=["in the exchange", "in the TLS handshake"])
+async def test_a_request_that_takes_too_long_is_closed(name: str | None, how: str) -> None:
+    gone = trio.Event()
+
+    async def wait(stream: trio.abc.Stream) -> None:
+        with suppress(trio.BrokenResourceError):
+            while await stream.receive_some():
+                pass
+        gone.set()
+
+    async with listening(wait, name=name) as port:
+        url, trust = f"https://localhost:{port}/token", c2c.TLSConfig(ca_pem=CA_PEM)
+        client = c2c.create_webrtc_client(url, tls=trust, config_timeout=0.3 if how == "time-out" else 10)
+        async with client:
+            with suppress(c2c.ConfigTimeout), trio.move_on_after(0.6):
+                await client.connect()
+            await gone.wait()

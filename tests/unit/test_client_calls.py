@@ -35,7 +35,7 @@ async def test_events_of_a_call_that_we_end(client: WebRTCClient, engine: FakeEn
         await answered_call(client, engine)
         await client.end_call()
         assert told.names == [
-            "connecting", "connected", "registered", "ringing", "answered", "audioEnded", "ended",
+            "connecting", "connected", "registered", "sessionCreated", "ringing", "answered", "audioEnded", "ended",
         ]  # fmt: skip
         assert engine.commands[-1] == ("end_call", 1, 480, "Ended by user")
         session, end_info = told.payload("ended")
@@ -105,7 +105,7 @@ async def test_start_call_comes_before_the_answer(client: WebRTCClient, engine: 
         assert len(call.session.id) == 13
         assert call.session.start_time == datetime.fromtimestamp(START, UTC)
         assert client.get_current_session() is None
-        assert told.names == ["connecting", "connected", "registered"]
+        assert told.names == ["connecting", "connected", "registered", "sessionCreated"]
 
 
 async def test_start_call_while_a_call_is_live_returns_it(client: WebRTCClient, engine: FakeEngine) -> None:
@@ -457,3 +457,16 @@ async def test_stats(client: WebRTCClient, engine: FakeEngine) -> None:
         await call.wait_ended()
         assert call.stats().codec == "opus"
     assert call.stats().codec == "opus"
+
+
+async def test_a_call_on_a_second_connection_tells_its_events(
+    client: WebRTCClient, engine: FakeEngine, told: Recorder
+) -> None:
+    """test for docs/differences.md: in the SDK's 0.0.x `disconnect()` takes the handlers of calls away"""
+    async with client:
+        await client.connect()
+        await client.disconnect()
+        told.events.clear()
+        await answered_call(client, engine)
+        await client.end_call()
+    assert [name for name in told.names if name in {"ringing", "answered", "ended"}] == ["ringing", "answered", "ended"]

@@ -285,7 +285,13 @@ async def test_a_rejected_registration(client: WebRTCClient, engine: FakeEngine,
         assert (error.stage, error.sip_status, error.cause) == ("register", 403, "Rejected")
         assert engine.names() == ["connect", "disconnect"]
         await trio.testing.wait_all_tasks_blocked()
-        assert told.names == ["connecting", "connected", "error", "audioEnded", "disconnected"]
+        assert told.names == ["connecting", "connected", "registrationFailed", "error", "audioEnded", "disconnected"]
+        (failed,) = told.payload("registrationFailed")
+        assert (failed.cause, failed.response.status_code, failed.response.reason_phrase) == (
+            "Rejected",
+            403,
+            "Forbidden",
+        )
         (announced,) = told.payload("error")
         assert str(announced) == "Registration failed: Rejected"
 

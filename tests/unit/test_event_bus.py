@@ -12,7 +12,17 @@ import trio.testing
 
 from c2c import ClientError, EventsLost, WebRTCClient
 from c2c._c2c import Event
-from c2c.events import NAMES, Connected, Connecting, Disconnected, Error, Registered, Ringing
+from c2c.events import (
+    NAMES,
+    Connected,
+    Connecting,
+    Disconnected,
+    Error,
+    Registered,
+    RegistrationFailed,
+    RegistrationResponse,
+    Ringing,
+)
 from support.client import Recorder, answered_call
 
 if TYPE_CHECKING:
@@ -359,9 +369,26 @@ async def test_error_events_carry_the_error(client: WebRTCClient, engine: FakeEn
     async with client:
         stream = client.events()
         engine.tell(Event.RegistrationFailed("Rejected", 403, None))
+        assert await anext(stream) == RegistrationFailed("Rejected", RegistrationResponse(403, ""))
         event = await anext(stream)
         assert isinstance(event, Error)
         assert event.error.sip_status == 403
+
+
+async def test_an_error_event_without_handlers(client: WebRTCClient, engine: FakeEngine) -> None:
+    """test for docs/differences.md: the SDK's 0.0.x throws"""
+    async with client:
+        await client.connect()
+        engine.tell(Event.RegistrationFailed("Rejected", 403, None))
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.is_connected() is False
+
+
+async def test_iterators_leave_state_changes_out(client: WebRTCClient, engine: FakeEngine) -> None:
+    async with client:
+        stream = client.events()
+        await client.connect()
+    assert "stateChanged" not in {event.name async for event in stream}
 
 
 def test_every_event_has_a_name_of_its_own() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_every_event_is_exported() -> None:
     assert set(c2c.events.NAMES) == {
         "connecting", "connected", "registered", "ringing", "answered", "ended", "failed", "muted", "unmuted",
         "infoSent", "infoReceived", "transcription", "captureAudio", "audioEnded", "error", "unregistered",
-        "disconnected", "dtmfSent", "dtmfReceived", "warning",
+        "disconnected", "dtmfSent", "dtmfReceived", "warning", "registrationFailed", "sessionCreated", "stateChanged",
     }  # fmt: skip
 
 
@@ -78,3 +79,15 @@ def test_imports_without_the_extension() -> None:
 def test_importing_leaves_the_extension_alone() -> None:
     code = "import sys, c2c; sys.exit('c2c._c2c' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert importlib.metadata.version("click-to-call") == c2c.VERSION
+    assert c2c.SDK_NAME == "click-to-call"
+
+
+def test_the_sdks_end_causes() -> None:
+    assert c2c.SDK_END_CAUSES.SETUP_TIMEOUT == "SETUP_TIMEOUT"
+    assert {str(cause) for cause in c2c.SDK_END_CAUSES} == {
+        "CONFIG_FETCH_FAILED", "CONFIG_INVALID", "WIDGET_INACTIVE", "REGISTRATION_FAILED", "SETUP_TIMEOUT",
+    }  # fmt: skip
