@@ -85,6 +85,8 @@ class WebRTCClient:
     """
 
     def __init__(self, config: WebRTCClientConfig) -> None:
+        if not isinstance(config, WebRTCClientConfig):
+            raise TypeError(f"config: must be WebRTCClientConfig, not {type(config).__name__}")
         _check_support(config)
         self._config = config
         self._bus = EventBus(self._fail, raise_handler_errors=config.on_handler_error == "raise")
@@ -147,6 +149,8 @@ class WebRTCClient:
 
     def subscribe(self, listener: Handler) -> Callable[[], None]:
         """Calls `listener` with the new state after each change; returns what ends that."""
+        if not callable(listener):
+            raise TypeError(f"listener: must be callable, not {type(listener).__name__}")
         self._bus.on(StateChanged, listener)
         taken_back = False
 

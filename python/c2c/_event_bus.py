@@ -222,7 +222,7 @@ class _Registration:
 
     def __init__(self, name: str, handler: Handler) -> None:
         if not callable(handler):
-            raise TypeError(f"handler of {name!r} is not callable")
+            raise TypeError(f"handler: must be callable, not {type(handler).__name__}")
         self.name = name
         self.handler = handler
         self._arguments = _positional(handler)
@@ -249,7 +249,9 @@ class _Waiting:
 
 
 def _name(event: str | type[events.Event]) -> str:
-    name = event if isinstance(event, str) else getattr(event, "name", None)
+    if not isinstance(event, str) and not (isinstance(event, type) and issubclass(event, events.Event)):
+        raise TypeError(f"event: must be a name or a class of c2c.events, not {type(event).__name__}")
+    name = event if isinstance(event, str) else event.name
     if name not in events.NAMES:
         raise ValueError(f"event: {event!r} is none of {', '.join(events.NAMES)}")
     return name

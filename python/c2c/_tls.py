@@ -26,7 +26,12 @@ class TLSConfig:
     client_key: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` for options that contradict each other."""
+        """Raises `TypeError` or `ValueError` for wrong options, and for those that contradict each other."""
+        for option in ("ca_file", "client_cert", "client_key"):
+            if not isinstance(path := getattr(self, option), str | os.PathLike | None):
+                raise TypeError(f"tls: {option} must be a path, not {type(path).__name__}")
+        if not isinstance(self.ca_pem, str | bytes | None):
+            raise TypeError(f"tls: ca_pem must be str or bytes, not {type(self.ca_pem).__name__}")
         if self.ca_file is not None and self.ca_pem is not None:
             raise ValueError("tls: give ca_file or ca_pem, not both")
         if (self.client_cert is None) != (self.client_key is None):

@@ -65,7 +65,8 @@ async def test_events_come_in_the_sdks_order() -> None:
         assert call.session.status == "answered"
         await caller.client.end_call()
         assert caller.told.names == [
-            "connecting", "connected", "registered", "ringing", "captureAudio", "answered", "audioEnded", "ended",
+            "connecting", "connected", "registered", "sessionCreated", "ringing", "captureAudio", "answered",
+            "audioEnded", "ended",
         ]  # fmt: skip
         end = await far_side.wait_ended()
         assert (end.by, end.how) == ("remote", "BYE")

@@ -112,7 +112,8 @@ async def test_json_lines(tmp_path: Path) -> None:
     _check_schema(run.lines)
     named = [name for name in run.events if name not in {"sip", "stats", "audioEnded"}]
     assert named == [
-        "connecting", "connected", "registered", "ringing", "answered", "transcription", "infoReceived", "ended",
+        "connecting", "connected", "registered", "sessionCreated", "ringing", "answered", "transcription",
+        "infoReceived", "ended",
         "unregistered", "disconnected", "summary",
     ]  # fmt: skip
     assert run.line("transcription")["texts"] == ["Hello"]

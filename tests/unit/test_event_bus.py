@@ -55,7 +55,7 @@ async def test_handlers_have_run_before_the_method_returns(client: WebRTCClient,
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["answer", "", "Answered", "*", None, 7])
+@pytest.mark.parametrize("name", ["answer", "", "Answered", "*"])
 def test_an_unknown_event(client: WebRTCClient, name: Any) -> None:
     with pytest.raises(ValueError, match=r"^event: .* is none of connecting, connected"):
         client.on(name, print)
@@ -65,7 +65,7 @@ def test_an_unknown_event(client: WebRTCClient, name: Any) -> None:
 
 def test_a_handler_that_is_none(client: WebRTCClient) -> None:
     handler: Any = "text"
-    with pytest.raises(TypeError, match="'ringing' is not callable"):
+    with pytest.raises(TypeError, match=r"^handler: must be callable, not str"):
         client.on("ringing", handler)
 
 
