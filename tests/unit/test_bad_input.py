@@ -76,6 +76,7 @@ OF_A_CALL: dict[str, Bad] = {
     "write.rate": RATES,
     "record.path": [(7, TypeError), (b"a.wav", TypeError), ("", ValueError), ("a\0.wav", ValueError)],
     "record.rate": RATES,
+    "record.stereo": FLAGS,
 }
 ALSO: dict[str, dict[str, Any]] = {
     "on.event": {"handler": print},
@@ -89,6 +90,7 @@ ALSO: dict[str, dict[str, Any]] = {
     "play.rate": {"sound": bytes(320)},
     "write.rate": {"pcm": bytes(320)},
     "record.rate": {"path": "call.wav"},
+    "record.stereo": {"path": "call.wav"},
 }
 TLS: dict[str, Bad] = {
     "ca_file": [(7, TypeError), (b"ca.pem", TypeError)],
