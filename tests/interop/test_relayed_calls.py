@@ -240,3 +240,18 @@ async def test_allocation_and_nonce_are_renewed_in_a_call(
     assert len(lifetimes) >= 3
     assert "error 438: Stale nonce" in log
     assert "incoming packet CHANNEL_BIND processed, success" in log
+
+
+async def test_an_allocation_is_given_back_though_the_nonce_is_stale(
+    rig: Rig, tmp_path: Path, callee: BrowserAgent
+) -> None:
+    with Coturn(tmp_path, rig.identity, "stale-nonce=2") as coturn:
+        async with new_client(rig, [turn(rig, TRANSPORTS["udp"])], "relay") as client:
+            call = await client.connect_and_call()
+            await call.wait_answered()
+            await heard(call, CALLEE_HZ)
+            await trio.sleep(4)
+            await client.end_call()
+        log = coturn.log(lines=10_000)
+    assert "error 438: Stale nonce" in log
+    assert re.search(r"refreshed, realm=.* lifetime=0", log)

@@ -206,6 +206,8 @@ pub enum Output<E> {
     StartTicking(CallId),
     /// Take the slot back.
     StopTicking(CallId),
+    /// The call's sound is over: end its rings. Comes before `Release` when relays have to be given back first.
+    EndAudio(CallId),
     /// The call is over: close its sockets and connections, end its rings.
     Release(CallId),
     /// Tell the owner.
@@ -224,6 +226,7 @@ impl<E: fmt::Debug> fmt::Debug for Output<E> {
             Self::Network(call, request) => write!(f, "Network {call:?} {request:?}"),
             Self::StartTicking(call) => write!(f, "StartTicking {call:?}"),
             Self::StopTicking(call) => write!(f, "StopTicking {call:?}"),
+            Self::EndAudio(call) => write!(f, "EndAudio {call:?}"),
             Self::Release(call) => write!(f, "Release {call:?}"),
             Self::Event(event) => write!(f, "{event:?}"),
         }

@@ -365,7 +365,7 @@ impl Pair {
                 self.send(side, Delivery::Closed(None));
             }
             Output::BindUdp { call, addresses } => self.bind(side, call, addresses.len()),
-            Output::Network(..) => unreachable!("no servers are configured"),
+            Output::Network(..) | Output::EndAudio(_) => unreachable!("no servers are configured"),
             Output::Transmit(_, transmit) => {
                 if let Some((to, call)) = self.sockets.get(&transmit.remote).copied() {
                     self.send(to, Delivery::Datagram(call, transmit));

@@ -19,6 +19,7 @@ pub(super) struct CallMedia {
     call: CallId,
     session: Option<MediaSession>,
     is_gathered: bool,
+    is_closing: bool,
     is_ticking: bool,
     has_track: bool,
     playing: Option<u64>,
@@ -30,6 +31,7 @@ impl CallMedia {
             call,
             session: None,
             is_gathered: false,
+            is_closing: false,
             is_ticking: false,
             has_track: false,
             playing: None,
@@ -172,6 +174,11 @@ impl CallMedia {
     /// Hands on what the session wants sent and told; gives the failure that ends the call.
     pub(super) fn pump(&mut self, ctx: &mut Context<'_>) -> Option<MediaError> {
         self.pump_transmits(ctx);
+        if self.is_closing {
+            // nothing is told of a call that is over
+            self.release_when_closed(ctx);
+            return None;
+        }
         let mut failure = None;
         while let Some(event) = self.session.as_mut().and_then(MediaSession::poll_event) {
             match event {
@@ -196,20 +203,41 @@ impl CallMedia {
         failure
     }
 
-    /// Says goodbye on the media path and gives sockets and slot back.
+    /// Says goodbye on the media path and gives slot and sockets back; the sockets once the relays are given back.
     pub(super) fn close(&mut self, ctx: &mut Context<'_>) {
         if let Some(session) = &mut self.session {
             session.close(ctx.now);
             self.pump(ctx);
         }
-        self.session = None;
         if let Some(play) = self.playing.take() {
             ctx.emit(play_ended(self.call, play, false));
         }
         if std::mem::take(&mut self.is_ticking) {
             ctx.output(Output::StopTicking(self.call));
         }
+        self.is_closing = true;
+        if self.session.as_ref().is_some_and(|session| !session.is_closed()) {
+            ctx.output(Output::EndAudio(self.call));
+        } else {
+            self.release(ctx);
+        }
+    }
+
+    /// Whether its sockets are held until its relays are given back.
+    pub(super) fn is_releasing(&self) -> bool {
+        self.is_closing && self.session.is_some()
+    }
+
+    /// Gives the sockets back.
+    pub(super) fn release(&mut self, ctx: &mut Context<'_>) {
+        self.session = None;
         ctx.output(Output::Release(self.call));
+    }
+
+    fn release_when_closed(&mut self, ctx: &mut Context<'_>) {
+        if self.session.as_ref().is_some_and(MediaSession::is_closed) {
+            self.release(ctx);
+        }
     }
 
     fn session(&mut self) -> Result<&mut MediaSession, MediaError> {

@@ -39,6 +39,18 @@ impl Call {
         self.phase == Phase::Over
     }
 
+    /// Whether it is over, and holds its sockets until its relays are given back.
+    pub(crate) fn is_releasing(&self) -> bool {
+        self.media.is_releasing()
+    }
+
+    /// Gives up waiting for its relays.
+    pub(crate) fn release(&mut self, ctx: &mut Context<'_>) {
+        if self.is_releasing() {
+            self.media.release(ctx);
+        }
+    }
+
     /// The call's numbers.
     pub(crate) fn stats(&self, now: Instant) -> CallStats {
         let mut stats = self.media.stats(now);

@@ -274,6 +274,11 @@ impl IceGatherer {
         self.follow(now);
     }
 
+    /// Whether it is closed and every allocation given back, or given up.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// The binding that asked, if this answers one.
     fn handle_binding(&mut self, route: Route, payload: &[u8], now: Instant) -> bool {
         let is_asked = |binding: &&mut Binding| {

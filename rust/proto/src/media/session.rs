@@ -310,6 +310,11 @@ impl MediaSession {
         self.end();
     }
 
+    /// Whether nothing is left to do after [`Self::close`]: no relay waits for being given back, half a second at most.
+    pub fn is_closed(&self) -> bool {
+        self.is_over && self.paths.is_closed()
+    }
+
     /// Takes a datagram of the peer's, relayed or not.
     fn handle_peer(&mut self, datagram: Datagram<'_>, now: Instant) {
         match self.transport.handle_datagram(datagram, now) {

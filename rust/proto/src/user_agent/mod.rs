@@ -108,6 +108,10 @@ impl UserAgent {
     /// Takes a datagram that came to one of the call's sockets.
     pub fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, now: Instant) {
         self.with_call(call, now, |call, ctx| call.handle_datagram(datagram, ctx));
+        if self.connection.is_lingering() {
+            // it may have been what the connection's end waited for
+            self.settle(now);
+        }
     }
 
     /// Takes what became of an `Output::Network`.

@@ -6,6 +6,7 @@ use super::UserAgent;
 use super::connection::{Due, local_addresses};
 use super::identity::Identity;
 use super::{Session, context};
+use crate::call::Call;
 use crate::io::{Event, Output, SipSettings, TransportFailure, TransportStep};
 use crate::registration::Registration;
 
@@ -112,8 +113,9 @@ impl UserAgent {
         let transactions = &session.signaling.transactions;
         session
             .calls
-            .retain(|id, call| !call.is_over() || transactions.is_busy(*id));
-        if self.connection.is_lingering() && transactions.is_quiet() {
+            .retain(|id, call| !call.is_over() || call.is_releasing() || transactions.is_busy(*id));
+        let is_releasing = session.calls.values().any(Call::is_releasing);
+        if self.connection.is_lingering() && transactions.is_quiet() && !is_releasing {
             self.close_websocket(now);
         }
     }
@@ -178,6 +180,11 @@ impl UserAgent {
     fn ended(&mut self, code: Option<u16>, reason: Option<String>, now: Instant) {
         self.emit(Event::Disconnected { code, reason });
         self.forget_registration(now);
+        if let Some((session, mut ctx)) = self.session(now) {
+            for call in session.calls.values_mut() {
+                call.release(&mut ctx);
+            }
+        }
         self.session = None;
         self.connection.reset();
         if let Some(settings) = self.connection.take_next() {

@@ -1,12 +1,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::support::network::Flying;
 use crate::support::{CALL, Rig};
 use c2c_proto::io::{Command, Event, NetworkInput, NetworkRequest, Secret, SipSettings, Stage, StreamId};
 use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
+use md5::{Digest, Md5};
+use rtc_stun::crypto::RTCCryptoProvider;
+use rtc_stun::crypto::providers::AwsLcRsProvider;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{Message, Setter};
 
 const SERVER: &str = "127.0.0.1:3478";
 const CREDENTIAL: &str = "a credential";
+const ALLOCATED: u16 = 0x0103;
+const REFRESHED: u16 = 0x0104;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 
 /// Connected, with these servers.
@@ -86,6 +94,110 @@ fn challenge(request: &[u8]) -> Vec<u8> {
         (0x0015, b"nonce".to_vec()),
     ];
     stun(0x0113, request, &attributes)
+}
+
+/// A success with MESSAGE-INTEGRITY.
+fn signed(kind: u16, request: &[u8], attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut message = Message::new();
+    message.raw = stun(kind, request, attributes);
+    message.decode().unwrap();
+    let key = Md5::digest(format!("user:realm:{CREDENTIAL}"));
+    let crypto = AwsLcRsProvider::new();
+    let integrity = MessageIntegrity::new_raw_integrity_with_provider(key.as_slice(), crypto.crypto());
+    integrity.add_to(&mut message).unwrap();
+    message.raw
+}
+
+/// The request that is under way to the server; it arrives now.
+fn asked(rig: &mut Rig) -> Flying {
+    let request = rig.network.sent_to(SERVER.parse().unwrap()).expect("it is asked");
+    rig.network.forget();
+    request
+}
+
+fn reply(rig: &mut Rig, request: &Flying, answer: Vec<u8>) {
+    rig.network.send(request.to, request.from, answer, rig.now);
+    rig.advance(Duration::from_millis(10));
+}
+
+/// A call with a relay, whose INVITE is out.
+fn relayed() -> Rig {
+    let mut rig = rig(&["turn:127.0.0.1"], IceTransportPolicy::Relay);
+    let request = asked(&mut rig);
+    reply(&mut rig, &request, challenge(&request.payload));
+    let request = asked(&mut rig);
+    let (number, mut relay) = mapped();
+    relay[7] ^= 1;
+    let attributes = [(0x0016, relay), (number, mapped().1), (0x000d, vec![0, 0, 2, 88])];
+    reply(&mut rig, &request, signed(ALLOCATED, &request.payload, &attributes));
+    let invite = rig.hear("INVITE");
+    assert!(
+        invite.body.contains("203.0.113.6 4000 typ relay raddr 0.0.0.0 rport 9"),
+        "{}",
+        invite.body
+    );
+    assert!(!invite.body.contains("typ host"));
+    rig
+}
+
+#[test]
+fn the_sockets_stay_until_the_relay_is_given_back_though_the_nonce_is_stale() {
+    let mut rig = relayed();
+    rig.end_call();
+    assert_eq!(rig.events(), ["CallCreated", "Failed local Canceled"]);
+    assert_eq!(rig.trail.last().unwrap(), "Failed local Canceled");
+    assert!(rig.trail.contains(&"EndAudio".to_owned()) && rig.released.is_empty());
+    let request = asked(&mut rig);
+    let stale = [
+        (0x0009, vec![0, 0, 4, 38]),
+        (0x0014, b"realm".to_vec()),
+        (0x0015, b"other".to_vec()),
+    ];
+    reply(&mut rig, &request, stun(0x0114, &request.payload, &stale));
+    assert!(rig.released.is_empty());
+    let request = asked(&mut rig);
+    assert!(request.payload.windows(5).any(|window| window == b"other"));
+    reply(
+        &mut rig,
+        &request,
+        signed(REFRESHED, &request.payload, &[(0x000d, vec![0; 4])]),
+    );
+    assert_eq!(rig.released, [CALL]);
+    assert!(rig.events().is_empty());
+}
+
+#[test]
+fn a_server_that_does_not_take_its_relay_back_costs_half_a_second() {
+    let mut rig = relayed();
+    rig.end_call();
+    rig.network.is_down = true;
+    rig.advance(Duration::from_millis(499));
+    assert!(rig.released.is_empty());
+    rig.advance(Duration::from_millis(1));
+    assert_eq!(rig.released, [CALL]);
+}
+
+#[test]
+fn a_lost_connection_waits_for_no_relay() {
+    let mut rig = relayed();
+    rig.close(Some(1006), "gone");
+    assert_eq!(rig.released, [CALL]);
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(rig.released, [CALL]);
+}
+
+#[test]
+fn disconnect_waits_for_the_relay() {
+    let mut rig = relayed();
+    rig.command(Command::Disconnect);
+    assert_eq!(rig.closed_with, None);
+    let request = asked(&mut rig);
+    reply(
+        &mut rig,
+        &request,
+        signed(REFRESHED, &request.payload, &[(0x000d, vec![0; 4])]),
+    );
+    assert_eq!(rig.released, [CALL]);
 }
 
 #[test]

@@ -405,6 +405,7 @@ impl Rig {
                 assert!(self.ticking.remove(&call), "StopTicking without StartTicking");
                 self.trail.push("StopTicking".into());
             }
+            Output::EndAudio(_) => self.trail.push("EndAudio".into()),
             Output::Release(call) => {
                 assert!(!self.released.contains(&call), "Release twice");
                 self.released.push(call);

@@ -47,6 +47,7 @@ impl<A: Agent + 'static> Seat<A> {
             Output::Network(call, request) => self.ask_network(floor, call, request, now),
             Output::StartTicking(call) => self.start_ticking(floor, call, now),
             Output::StopTicking(call) => self.stop_ticking(floor, call),
+            Output::EndAudio(call) => self.end_audio(call),
             Output::Release(call) => self.release(floor, call),
             Output::Event(event) => self.tell(event),
         }
@@ -92,6 +93,13 @@ impl<A: Agent + 'static> Seat<A> {
         {
             state.ticking = false;
             floor.slots.remove((self.id, call));
+        }
+    }
+
+    fn end_audio(&mut self, call: CallId) {
+        if let Some(state) = self.calls.get_mut(&call) {
+            state.rings.end(&*self.mailbox);
+            self.told = true;
         }
     }
 

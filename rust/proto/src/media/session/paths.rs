@@ -113,6 +113,11 @@ impl Paths {
         self.gatherer.failures().join("; ")
     }
 
+    /// Whether all relays are given back, or were given up.
+    pub(super) fn is_closed(&self) -> bool {
+        self.gatherer.is_closed()
+    }
+
     /// Gives the relays back.
     pub(super) fn close(&mut self, now: Instant) {
         self.gatherer.close(now);
