@@ -45,7 +45,7 @@ FETCH = "Failed to connect: Configuration fetch failed: "
 STATUS = FETCH + "Failed to fetch config: "
 TIMED_OUT = "Failed to connect: Operation timed out after "
 REFUSED = "Failed to connect: Registration failed: "
-RETRY_LIMIT = 2.6  # seconds; the first attempt is followed by another after 2 s
+RETRY_LIMIT = 3.5  # seconds; the first attempt is followed by another after 2 s
 
 
 @dataclass
@@ -214,25 +214,25 @@ ROWS: dict[str, Row] = {
     ),
     "SIP server: unknown name": Row(
         gateway(UNKNOWN_NAME, connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        TIMED_OUT + "2600ms", "resolve: no-such-host.invalid: .+", "websocket", "DNS",
+        TIMED_OUT + "3500ms", "resolve: no-such-host.invalid: .+", "websocket", "DNS",
         tries=2,
     ),
     "SIP server: closed port": Row(
         sip_server(None, connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        TIMED_OUT + "2600ms", "connect: .*refused.*", "websocket", "port", tries=2,
+        TIMED_OUT + "3500ms", "connect: .*refused.*", "websocket", "port", tries=2,
     ),
     "SIP server: closes instead of TLS": Row(
         sip_server(close, name=None, connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        TIMED_OUT + "2600ms", "tls: .+", "websocket", TLS_HINT, tries=2,
+        TIMED_OUT + "3500ms", "tls: .+", "websocket", TLS_HINT, tries=2,
     ),
     "SIP server: silent port": Row(
-        sip_server(silence, name=None, connect_timeout=0.5), c2c.ConnectTimeout,
-        TIMED_OUT + "500ms", "the SIP server did not open the WebSocket", "websocket",
+        sip_server(silence, name=None, connect_timeout=1.5), c2c.ConnectTimeout,
+        TIMED_OUT + "1500ms", "the SIP server did not open the WebSocket", "websocket",
         "reach",
     ),
     "SIP server: silent after TLS": Row(
-        sip_server(silence, connect_timeout=0.5), c2c.ConnectTimeout,
-        TIMED_OUT + "500ms", "the SIP server did not open the WebSocket", "websocket",
+        sip_server(silence, connect_timeout=1.5), c2c.ConnectTimeout,
+        TIMED_OUT + "1500ms", "the SIP server did not open the WebSocket", "websocket",
         "reach",
     ),
     "SIP server: certificate of another name": Row(
@@ -249,7 +249,7 @@ ROWS: dict[str, Row] = {
     ),
     "SIP server: HTTP 503 on the upgrade": Row(
         gateway(RefuseUpgrade(503), connect_timeout=RETRY_LIMIT), c2c.ConnectTimeout,
-        TIMED_OUT + "2600ms", "upgrade: the server answered 503 .+", "websocket", "wsUri",
+        TIMED_OUT + "3500ms", "upgrade: the server answered 503 .+", "websocket", "wsUri",
         tries=2,
     ),
     "SIP server: no subprotocol": Row(
@@ -282,8 +282,8 @@ ROWS: dict[str, Row] = {
         REFUSED + "Connection Error", "Connection Error", "register", "closed the connection",
     ),
     "REGISTER: never answered": Row(
-        gateway(IgnoreRegister(), connect_timeout=0.5), c2c.ConnectTimeout,
-        TIMED_OUT + "500ms", "REGISTER was not answered", "register", "answers REGISTER",
+        gateway(IgnoreRegister(), connect_timeout=1.5), c2c.ConnectTimeout,
+        TIMED_OUT + "1500ms", "REGISTER was not answered", "register", "answers REGISTER",
     ),
 }  # fmt: skip
 

@@ -108,7 +108,7 @@ async def test_a_proxy_whose_server_is_away_is_tried_again() -> None:
     async with (
         serve() as gateway,
         tunnelling_once(502) as proxy,
-        caller(gateway, proxy=proxy.url, connect_timeout=2.6) as one,
+        caller(gateway, proxy=proxy.url, connect_timeout=3.5) as one,
     ):
         with pytest.raises(c2c.ConnectTimeout) as caught:
             await one.client.connect()

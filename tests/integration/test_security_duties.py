@@ -103,7 +103,7 @@ async def test_duty_14_old_tls_is_not_spoken(version: ssl.TLSVersion, which: str
             return
         misbehave = [ConfigValue(WS_URI, f"wss://localhost:{port}")]
         async with serve(misbehave=misbehave, secure=False) as gateway:
-            error = await refusal(gateway.endpoint_url, tls=trust, connect_timeout=0.5)
+            error = await refusal(gateway.endpoint_url, tls=trust, connect_timeout=1.5)
             assert isinstance(error, c2c.ConnectTimeout)
             assert str(error.cause).startswith("tls: ")
 
