@@ -1,4 +1,5 @@
 //! Certificates of one run: a CA of its own and a leaf for this machine's loopback names.
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
@@ -48,9 +49,14 @@ impl Certificates {
     }
 }
 
-/// Names under which a gateway on loopback is reached.
-pub fn loopback_names() -> Vec<String> {
-    ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec()
+/// Names under which a gateway that listens at `address` is reached: loopback's, and that address.
+pub fn names_at(address: IpAddr) -> Vec<String> {
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    let own = address.to_string();
+    if !address.is_unspecified() && !names.contains(&own) {
+        names.push(own);
+    }
+    names
 }
 
 fn ca_params(now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
@@ -83,11 +89,23 @@ fn validity(mut params: CertificateParams, now: SystemTime) -> CertificateParams
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
+    fn a_gateway_is_known_by_its_address() {
+        assert_eq!(
+            names_at([10, 0, 0, 7].into()),
+            ["localhost", "127.0.0.1", "::1", "10.0.0.7"]
+        );
+        assert_eq!(names_at(Ipv4Addr::LOCALHOST.into()).len(), 3);
+        assert_eq!(names_at(Ipv4Addr::UNSPECIFIED.into()).len(), 3);
+    }
+
+    #[test]
     fn debug_shows_no_key() {
-        let made = Certificates::generate(&loopback_names(), SystemTime::now()).unwrap();
+        let made = Certificates::generate(&names_at(Ipv4Addr::LOCALHOST.into()), SystemTime::now()).unwrap();
         assert!(made.key_pem.contains("PRIVATE KEY"));
         assert!(!format!("{made:?}").contains("PRIVATE"));
         assert_ne!(made.ca_pem, made.certificate_pem);

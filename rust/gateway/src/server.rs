@@ -18,7 +18,7 @@ use c2c_proto::media::error::MediaError;
 use rustls::ServerConfig;
 
 use crate::agent::GatewayAgent;
-use crate::certificate::{CertificateError, Certificates, loopback_names};
+use crate::certificate::{CertificateError, Certificates, names_at};
 use crate::context::Shared;
 use crate::io::{CallCommand, GatewayCommand, GatewayEvent};
 use crate::misbehaviour::Misbehaviour;
@@ -69,7 +69,7 @@ impl GatewayServer {
         address: SocketAddr,
         secure: bool,
     ) -> Result<(Self, UnixStream), ServerError> {
-        let certificates = Certificates::generate(&loopback_names(), SystemTime::now())?;
+        let certificates = Certificates::generate(&names_at(address.ip()), SystemTime::now())?;
         let tls = if secure {
             Some(server_config(&certificates)?)
         } else {
