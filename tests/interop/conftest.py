@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from .browser import BrowserAgent
 
-_RIG = pytest.StashKey[Rig]()
+RIGS = pytest.StashKey[list[Rig]]()
+"""Those that are running."""
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
     if others:
         raise PeerError(f"these tests run through tests/interop/in_namespace, not beside {others}")
     with Rig(tmp_path_factory.mktemp("rig")) as running:
-        request.config.stash[_RIG] = running
+        request.config.stash.setdefault(RIGS, []).append(running)
         yield running
 
 
@@ -61,9 +62,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    rig = item.config.stash.get(_RIG, None)
-    if report.failed and rig is not None:
-        report.sections.extend(rig.logs())
+    if report.failed:
+        for rig in item.config.stash.get(RIGS, []):
+            report.sections.extend(rig.logs())
     return report
 
 

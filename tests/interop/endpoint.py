@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from .identity import ENDPOINT_PORT, REALM, USERNAME, Identity
+from .identity import ENDPOINT_PORT, LOOPBACK, REALM, USERNAME, Identity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,17 +30,18 @@ class ConfigRequest:
 
 @dataclass
 class Endpoint:
-    """https://127.0.0.1:8444/: one URL for each configuration that a test asks for."""
+    """https://<address>:8444/: one URL for each configuration that a test asks for."""
 
     identity: Identity
     ws_uri: str
     pages: Path
+    address: str = LOOPBACK
     requests: list[ConfigRequest] = field(default_factory=list)
     _configs: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def origin(self) -> str:
-        return f"https://127.0.0.1:{ENDPOINT_PORT}"
+        return f"https://{self.address}:{ENDPOINT_PORT}"
 
     def url(self, application_sid: str, **sip: str) -> str:
         """Returns a new endpoint URL whose callers reach app-<application_sid>.
@@ -62,7 +63,7 @@ class Endpoint:
 
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"endpoint": self})
-        self._server = _Server(("127.0.0.1", ENDPOINT_PORT), handler)
+        self._server = _Server((self.address, ENDPOINT_PORT), handler)
         self._server.socket = self._context().wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )

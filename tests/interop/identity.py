@@ -21,6 +21,10 @@ USERNAME = "widget-rig"
 
 CALLEE_USERNAME = "browser-rig"
 
+LOOPBACK = "127.0.0.1"
+FAR_ADDRESS = "10.77.0.2"
+"""Where a rig behind an impaired link is (impairer/)."""
+
 WSS_PORT = 8443
 ENDPOINT_PORT = 8444
 SIP_PORT = 5060
@@ -50,9 +54,9 @@ class Identity:
 
 
 def make_identity(directory: Path) -> Identity:
-    """Makes a CA and a certificate for 127.0.0.1 and localhost, and a password that occurs nowhere else."""
+    """Makes a CA and a certificate for the rig's addresses, and a password that occurs nowhere else."""
     authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    certificate = authority.issue_cert(LOOPBACK, "localhost", FAR_ADDRESS)
     identity = Identity(
         ca_file=directory / "ca.pem",
         certificate_file=directory / "certificate.pem",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .identity import (
     CALLEE_USERNAME,
+    LOOPBACK,
     PLAIN_SIP_PORT,
     REALM,
     RTPENGINE_PORT,
@@ -26,7 +27,7 @@ _TEMPLATE = Path(__file__).parent / "kamailio" / "kamailio.cfg"
 
 
 class Kamailio(Peer):
-    """Registrar and proxy at wss://127.0.0.1:<wss_port>.
+    """Registrar and proxy at wss://<address>:<wss_port>.
 
     `digest_algorithm` is MD5 or SHA-256 (one for all challenges), `max_expires` the longest
     registration granted, in seconds. A second one beside the first needs its own name and ports.
@@ -40,6 +41,7 @@ class Kamailio(Peer):
         identity: Identity,
         *,
         name: str = "kamailio",
+        address: str = LOOPBACK,
         wss_port: int = WSS_PORT,
         sip_port: int = SIP_PORT,
         digest_algorithm: str = "MD5",
@@ -48,7 +50,8 @@ class Kamailio(Peer):
         self.name = name
         super().__init__(directory)
         self.wss_port = wss_port
-        self.ws_uri = f"wss://127.0.0.1:{wss_port}"
+        self.ws_uri = f"wss://{address}:{wss_port}"
+        self._address = address
         self._sip_port = sip_port
         self._identity = identity
         self._values = {
@@ -56,6 +59,7 @@ class Kamailio(Peer):
             "USERNAME": USERNAME,
             "CALLEE_USERNAME": CALLEE_USERNAME,
             "PASSWORD": identity.password,
+            "ADDRESS": address,
             "WSS_PORT": str(wss_port),
             "SIP_PORT": str(sip_port),
             "PLAIN_PORT": str(PLAIN_SIP_PORT),
@@ -79,7 +83,7 @@ class Kamailio(Peer):
 
     def ready(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.wss_port), timeout=1):
+            with socket.create_connection((self._address, self.wss_port), timeout=1):
                 return True
         except OSError:
             return False

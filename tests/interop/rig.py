@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from .browser import BrowserAgent, bundle
 from .chromium import Chromium
 from .endpoint import Endpoint
-from .identity import make_identity
+from .identity import LOOPBACK, make_identity
 from .kamailio import Kamailio
 from .rtp_peer import RtpPeer
 from .rtpengine import Rtpengine
@@ -25,15 +25,18 @@ CALLER = "caller"
 
 
 class Rig:
-    """Kamailio, rtpengine, Chromium, the config endpoint and an RTP peer, while the `with` block runs."""
+    """Kamailio, rtpengine, Chromium, the config endpoint and an RTP peer, while the `with` block runs.
 
-    def __init__(self, directory: Path) -> None:
+    They serve callers at `address`, in the network namespace that the thread is in when the rig is made and started.
+    """
+
+    def __init__(self, directory: Path, address: str = LOOPBACK) -> None:
         self.directory = directory
         self.identity = make_identity(directory)
-        self.rtpengine = Rtpengine(directory)
-        self.kamailio = Kamailio(directory, self.identity)
+        self.rtpengine = Rtpengine(directory, address)
+        self.kamailio = Kamailio(directory, self.identity, address=address)
         self.chromium = Chromium(directory, self.identity)
-        self.endpoint = Endpoint(self.identity, self.kamailio.ws_uri, directory)
+        self.endpoint = Endpoint(self.identity, self.kamailio.ws_uri, directory, address)
         self.rtp_peer = RtpPeer()
         self.agents: list[BrowserAgent] = []
         self._running = ExitStack()

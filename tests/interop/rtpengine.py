@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from .identity import RTPENGINE_PORT
+from .identity import LOOPBACK, RTPENGINE_PORT
 from .peer import Peer, program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 RTP_PORTS = (30000, 30999)
 
@@ -18,6 +19,10 @@ class Rtpengine(Peer):
     """rtpengine in user space, commanded by Kamailio over its ng protocol."""
 
     name = "rtpengine"
+
+    def __init__(self, directory: Path, address: str = LOOPBACK) -> None:
+        super().__init__(directory)
+        self._address = address
 
     def command(self) -> Sequence[str]:
         lowest, highest = RTP_PORTS
@@ -30,7 +35,7 @@ class Rtpengine(Peer):
             # No kernel module: all packets are forwarded by the daemon itself.
             "--table=-1",
             "--num-threads=2",
-            "--interface=127.0.0.1",
+            f"--interface={self._address}",
             f"--listen-ng=127.0.0.1:{RTPENGINE_PORT}",
             f"--port-min={lowest}",
             f"--port-max={highest}",
