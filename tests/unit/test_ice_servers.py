@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,14 @@ def test_what_is_wrong_is_refused_by_name(pc_config: Any, kind: type[Exception],
         create_webrtc_client(URL, pc_config=pc_config)
     assert type(caught.value) is kind
     assert SECRET not in str(caught.value)
+
+
+def test_the_readmes_example_is_taken() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [example] = re.findall(r"## NAT and TURN\n```python\n(.*?)```", readme, re.DOTALL)
+    names: dict[str, Any] = {"c2c": c2c}
+    exec(example, names)
+    assert isinstance(names["client"], c2c.WebRTCClient)
 
 
 def test_our_own_classes_check_types() -> None:
