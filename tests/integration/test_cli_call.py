@@ -41,7 +41,7 @@ from c2c.gateway import (
 from support.command_line import COMMAND, PATIENCE, finished, running, trusting
 from support.connect_proxy import PASSWORD as PROXY_PASSWORD
 from support.connect_proxy import authority, connect_proxy
-from support.sound import level_at
+from support.sound import clearest_level_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,9 +98,9 @@ async def test_a_call_that_does_all(tmp_path: Path, clip: Path) -> None:
     assert gateway.requests[0].user_id == "user-9"
     assert far_side.heard is not None
     said = far_side.heard.between(0.3, 0.8)
-    assert level_at(1000, said.samples, said.rate) == pytest.approx(-20, abs=1.5)
+    assert clearest_level_at(1000, said.samples, said.rate) == pytest.approx(-20, abs=1.5)
     heard = samples_of(path)
-    assert level_at(440, heard[48_000:72_000], 48_000) == pytest.approx(-20, abs=1.5)
+    assert clearest_level_at(440, heard[48_000:72_000], 48_000) == pytest.approx(-20, abs=1.5)
     assert len(heard) / 48_000 == pytest.approx(2, abs=0.5)
 
 

@@ -15,7 +15,7 @@ import c2c
 from c2c.gateway import serve
 from support.client import Recorder
 from support.command_line import Run, finished, running
-from support.sound import level_at
+from support.sound import clearest_level_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,8 +52,8 @@ async def test_a_call_to_it() -> None:
             await client.end_call()
         assert told.payload("transcription")[0]["messages"] == [{"text": "Hi"}]
         samples = memoryview(bytes(heard)).cast("h")
-        assert level_at(440, samples[RATE // 4 : RATE * 3 // 4], RATE) == pytest.approx(-20, abs=2)
-        assert level_at(1000, samples[-RATE * 3 // 4 : -RATE // 4], RATE) == pytest.approx(-20, abs=2)
+        assert clearest_level_at(440, samples[RATE // 4 : RATE * 3 // 4], RATE) == pytest.approx(-20, abs=2)
+        assert clearest_level_at(1000, samples[-RATE * 3 // 4 : -RATE // 4], RATE) == pytest.approx(-20, abs=2)
         await run.wait_for("callEnded")
     named = [event for event in run.events if event not in {"refusal", "scriptEnded"}]
     assert named[:6] == ["listening", "configRequest", "registration", "call", "answered", "media"]

@@ -18,3 +18,10 @@ def level_at(hz: float, samples: Sequence[int], rate: int) -> float:
     power = last * last + before * before - turn * last * before
     # a sine of RMS level L has a power of L² N² / 2
     return max(-127.0, 10 * math.log10(2 * power / len(samples) ** 2)) if power > 0 else -127.0
+
+
+def clearest_level_at(hz: float, samples: Sequence[int], rate: int) -> float:
+    """The level in the fifth of a second that has most of it: a machine that is busy loses some of the sound."""
+    size = rate // 5
+    starts = range(0, max(len(samples) - size, 0) + 1, size // 2)
+    return max(level_at(hz, samples[start : start + size], rate) for start in starts)
