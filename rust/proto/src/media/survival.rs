@@ -13,8 +13,10 @@ use super::timing_random::TimingRandom;
 use crate::io::{ClockOrigin, RandomSource, Secret};
 
 pub use servers::{gatherer_survives, server_url_survives};
+pub use sound::{sound_survives, wav_survives};
 
 mod servers;
+mod sound;
 
 /// Reads a message as a peer's check and as a server's answer. True when each refused it, or what they took makes sense.
 pub fn stun_survives(bytes: &[u8]) -> bool {
@@ -120,7 +122,8 @@ fn receiver(profile: SrtpProfile) -> Option<Srtp> {
     Srtp::new(&KeyingMaterial::new(profile, vec![7; length])?, DtlsRole::Client).ok()
 }
 
-fn certificate() -> Option<&'static Arc<DtlsCertificate>> {
+/// One certificate for all runs.
+pub(crate) fn certificate() -> Option<&'static Arc<DtlsCertificate>> {
     static CERTIFICATE: OnceLock<Option<Arc<DtlsCertificate>>> = OnceLock::new();
     CERTIFICATE
         .get_or_init(|| DtlsCertificate::generate().ok().map(Arc::new))

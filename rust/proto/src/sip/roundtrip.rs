@@ -42,6 +42,21 @@ pub fn uri_survives(bytes: &[u8]) -> bool {
         && (!uri.is_sip() || (same_user && is_request_uri))
 }
 
+/// Reads a challenge or credentials. True when the text is neither, or what was read prints as something that reads the same.
+pub fn digest_survives(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let challenge = Challenge::parse(&text).is_none_or(|challenge| {
+        let printed = challenge.to_string();
+        Challenge::parse(&printed) == Some(challenge)
+    });
+    let credentials = Authorization::parse(&text).is_none_or(|credentials| {
+        let printed = credentials.to_string();
+        // a count that is no number is printed as it came
+        credentials.count().is_none() || Authorization::parse(&printed) == Some(credentials)
+    });
+    challenge && credentials
+}
+
 /// Content-Length is the printer's: it may be new.
 fn unframed(mut message: Message) -> Message {
     match &mut message {

@@ -4,6 +4,8 @@ pub(crate) mod context;
 pub(crate) mod identity;
 mod incoming;
 mod outgoing;
+#[doc(hidden)]
+pub mod survival;
 mod trace;
 pub(crate) mod transactions;
 mod transport;
@@ -169,6 +171,13 @@ impl UserAgent {
     /// How many messages were refused because they could not be read.
     pub fn malformed_messages(&self) -> u64 {
         self.malformed
+    }
+
+    /// How many SIP transactions are under way, of both sides.
+    pub fn transactions(&self) -> usize {
+        self.session
+            .as_ref()
+            .map_or(0, |session| session.signaling.transactions.len())
     }
 
     /// The session, and the context in which its parts work.

@@ -169,6 +169,11 @@ impl Transactions {
         self.clients.iter().any(|client| client.sent.owner.call() == Some(call))
     }
 
+    /// How many there are, of both sides.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
     /// Whether every request of ours has its final response.
     pub(crate) fn is_quiet(&self) -> bool {
         self.clients.iter().all(|client| client.is_answered)

@@ -245,6 +245,26 @@ impl World {
         self.events.append(&mut self.rig.unseen);
     }
 
+    /// From now on nobody hears or says anything: what waits gives up, and a call that rings is ended by its owner. Then no
+    /// transaction is left, although the WebSocket still stands.
+    fn fall_silent(&mut self) {
+        self.rig.network.is_down = true;
+        self.rig.is_deaf = true;
+        self.rig.advance(Duration::from_secs(600));
+        for call in 1..=self.calls {
+            let reason = None;
+            self.rig.command(Command::EndCall {
+                call: CallId(call),
+                reason,
+            });
+        }
+        self.rig.advance(Duration::from_secs(64));
+        self.collect();
+        assert_eq!(self.rig.agent.transactions(), 0);
+        let is_end = |event: &&Event| matches!(event, Event::Ended(..) | Event::Failed(..));
+        assert_eq!(self.events.iter().filter(is_end).count() as u64, self.calls);
+    }
+
     /// Disconnects, lets everything run out, and checks what was told.
     fn finish(mut self) {
         self.rig.command(Command::Disconnect);
@@ -254,7 +274,10 @@ impl World {
         self.rig.far = None;
         self.rig.run_out();
         self.collect();
-        assert_eq!(self.rig.agent.poll_timeout(), None);
+        assert_eq!(
+            (self.rig.agent.poll_timeout(), self.rig.agent.transactions()),
+            (None, 0)
+        );
         assert!(self.rig.ticking.is_empty());
         let mut lives: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for event in &self.events {
@@ -393,6 +416,18 @@ proptest! {
         for step in steps {
             world.run(step);
         }
+        world.finish();
+    }
+
+    #[test]
+    fn ends_every_transaction_when_nobody_answers(register: bool, steps in prop::collection::vec(step(), 1..60)) {
+        let mut world = World::new();
+        world.run(Step::Connect(register));
+        world.run(Step::Opened);
+        for step in steps {
+            world.run(step);
+        }
+        world.fall_silent();
         world.finish();
     }
 }

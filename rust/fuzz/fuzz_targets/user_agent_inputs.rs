@@ -1,0 +1,3 @@
+#![no_main]
+use std::time::Instant;
+libfuzzer_sys::fuzz_target!(|data: &[u8]| assert!(c2c_proto::user_agent::survival::inputs_survive(data, Instant::now())));

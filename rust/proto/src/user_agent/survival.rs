@@ -1,0 +1,435 @@
+//! What must hold for a client whatever comes at it, in any order: each call is told of once from its beginning to its one
+//! end, what is sent can be read, no timer stands still, and after the end of the connection nothing is left. The fuzz target
+//! `user_agent_inputs` and the replay of its corpus share this.
+mod far_side;
+mod ledger;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::UserAgent;
+use crate::dtmf::{DtmfRequest, DtmfTransport};
+use crate::io::{
+    AudioPort, CallId, ClockOrigin, Command, Datagram, Event, Output, RandomSource, Secret, SipSettings,
+    TransportFailure, TransportInput, TransportStep, UdpInput,
+};
+use crate::media::clip::Clip;
+use crate::media::servers::IceConfig;
+use crate::media::survival;
+use far_side::FarSide;
+use ledger::Ledger;
+
+/// Longest script that is run; what follows is left out.
+const MAX_SCRIPT: usize = 4096;
+/// Most timeouts of one script; time stands still afterwards.
+const MAX_TIMEOUTS: usize = 20_000;
+/// Most timeouts that may be due at one moment.
+const MAX_AT_ONCE: usize = 200;
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Runs a client through a script, one byte an input; `World::step` tells which. True unless a rule was broken.
+pub fn inputs_survive(script: &[u8], now: Instant) -> bool {
+    let script = script.get(..MAX_SCRIPT).unwrap_or(script);
+    World::new(script, now).is_some_and(|mut world| {
+        world.run();
+        world.finish();
+        world.is_legal()
+    })
+}
+
+struct World<'a> {
+    agent: UserAgent,
+    now: Instant,
+    script: std::slice::Iter<'a, u8>,
+    far: FarSide,
+    ledger: Ledger,
+    /// Calls that wait for their sockets.
+    unbound: Vec<CallId>,
+    /// How many calls were started.
+    calls: u64,
+    /// The call that commands are for.
+    current: CallId,
+    timeouts: usize,
+    is_stuck: bool,
+}
+
+impl<'a> World<'a> {
+    fn new(script: &'a [u8], now: Instant) -> Option<Self> {
+        let clock = ClockOrigin {
+            instant: now,
+            wall: UNIX_EPOCH,
+        };
+        let certificate = Arc::clone(survival::certificate()?);
+        Some(Self {
+            agent: UserAgent::new(clock, certificate, Box::new(Counting(0))),
+            now,
+            script: script.iter(),
+            far: FarSide::default(),
+            ledger: Ledger::default(),
+            unbound: Vec::new(),
+            calls: 0,
+            current: CallId(1),
+            timeouts: 0,
+            is_stuck: false,
+        })
+    }
+
+    fn run(&mut self) {
+        while let Some(&input) = self.script.next() {
+            self.step(input);
+            self.drain();
+        }
+    }
+
+    /// Inputs by letter; capitals are the variant of the small letter. Any other byte is passed over.
+    fn step(&mut self, input: u8) {
+        match input {
+            b'c' | b'C' => self.connect(input == b'C'),
+            b'd' => self.command(Command::Disconnect),
+            b'o' => self.open(),
+            b'f' | b'F' => self.fail(input == b'F'),
+            b'x' => self.close(),
+            b's' => self.start_call(),
+            b'0'..=b'9' => self.current = CallId(u64::from(input - b'0')),
+            b'b' | b'B' => self.bind(input == b'b'),
+            b'e' | b'E' | b'i' | b'u' | b'U' | b'p' | b'P' | b'v' | b'V' => self.command_call(input),
+            b't' => self.wait_for_next(),
+            b'w' => self.wait_some(),
+            b'k' => self.agent.tick(self.current, &mut Silence, self.now),
+            b'g' => self.datagram(),
+            b'h' => self.far.forget_latest(),
+            b'z' => self.far.change_branch(),
+            b'n' => self.damage(),
+            b'a' | b'A' | b'r' | b'R' | b'S' | b'y' | b'm' => self.say(input),
+            _ => {}
+        }
+    }
+
+    /// Lets the far side say something; `far_side` tells what the byte that follows chooses.
+    fn say(&mut self, input: u8) {
+        let choice = if input == b'm' || input == b'y' {
+            0
+        } else {
+            self.choice()
+        };
+        let bytes = match input {
+            b'a' | b'A' => self.far.answer(choice, input == b'A'),
+            b'r' | b'S' => self.far.request(choice, input == b'S'),
+            b'R' => self.far.stranger(choice),
+            b'm' => {
+                let rest = self.script.as_slice();
+                let length = memchr::memchr(0, rest).unwrap_or(rest.len());
+                Some(self.take(length).to_vec())
+            }
+            _ => Some(self.far.again()),
+        };
+        if let Some(bytes) = bytes {
+            let bytes = self.far.say(bytes);
+            self.agent.handle_transport(TransportInput::Message(&bytes), self.now);
+        }
+    }
+
+    fn damage(&mut self) {
+        let (place, mask) = (self.choice(), self.choice());
+        self.far.damage_next(place, mask);
+    }
+
+    fn choice(&mut self) -> u8 {
+        self.script.next().copied().unwrap_or(0)
+    }
+
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let rest = self.script.as_slice();
+        let (taken, rest) = rest.split_at(length.min(rest.len()));
+        self.script = rest.iter();
+        taken
+    }
+
+    fn connect(&mut self, register: bool) {
+        self.command(Command::Connect(Box::new(SipSettings {
+            websocket_uri: "wss://far.example".to_owned(),
+            user: "us".to_owned(),
+            realm: "far.example".to_owned(),
+            username: "us".to_owned(),
+            password: Secret("secret".to_owned()),
+            register,
+            user_agent: "c2c".to_owned(),
+            register_expires: 600,
+            session_expires: 90,
+            local_address: None,
+            ice: IceConfig::default(),
+        })));
+    }
+
+    fn open(&mut self) {
+        let input = TransportInput::Opened {
+            local: SocketAddr::new(LOCALHOST, 50_000),
+            remote: SocketAddr::new(LOCALHOST, 8443),
+            interfaces: vec![LOCALHOST],
+        };
+        self.agent.handle_transport(input, self.now);
+    }
+
+    fn fail(&mut self, is_final: bool) {
+        let failure = TransportFailure {
+            step: TransportStep::Connect,
+            cause: "refused".to_owned(),
+            http_status: None,
+            is_final,
+        };
+        self.agent.handle_transport(TransportInput::Failed(failure), self.now);
+    }
+
+    fn close(&mut self) {
+        let input = TransportInput::Closed {
+            code: Some(1006),
+            reason: "lost".to_owned(),
+        };
+        self.agent.handle_transport(input, self.now);
+    }
+
+    fn start_call(&mut self) {
+        self.calls += 1;
+        self.current = CallId(self.calls);
+        self.command(Command::StartCall {
+            call: self.current,
+            target: "app".to_owned(),
+            headers: Vec::new(),
+        });
+    }
+
+    fn bind(&mut self, succeeds: bool) {
+        let Some(call) = self.unbound.pop() else { return };
+        let socket = SocketAddr::new(LOCALHOST, 40_000);
+        let input = if succeeds {
+            UdpInput::Bound(vec![socket])
+        } else {
+            UdpInput::Failed("no sockets".to_owned())
+        };
+        self.agent.handle_udp(call, input, self.now);
+    }
+
+    fn command_call(&mut self, input: u8) {
+        let call = self.current;
+        let silence = || Clip::new(8_000, vec![0; 800]).map(Arc::new);
+        let command = match input {
+            b'e' | b'E' => Command::EndCall {
+                call,
+                reason: (input == b'E').then(|| (480, "Ended by user".to_owned())),
+            },
+            b'i' => Command::SendInfo {
+                call,
+                request: 1,
+                content_type: "application/json".to_owned(),
+                body: b"{}".to_vec(),
+            },
+            b'v' | b'V' => Command::SendDtmf {
+                call,
+                request: 2,
+                dtmf: tones(input == b'v'),
+            },
+            b'u' | b'U' => Command::SetMuted {
+                call,
+                muted: input == b'U',
+            },
+            b'P' => Command::StopPlaying { call, play: 1 },
+            _ => match silence() {
+                Ok(clip) => Command::Play { call, play: 1, clip },
+                Err(_) => return,
+            },
+        };
+        self.command(command);
+    }
+
+    fn command(&mut self, command: Command) {
+        self.agent.handle_command(command, self.now);
+    }
+
+    /// As many bytes from the far side as the next byte says.
+    fn datagram(&mut self) {
+        let length = usize::from(self.choice());
+        let datagram = Datagram {
+            local: SocketAddr::new(LOCALHOST, 40_000),
+            remote: SocketAddr::new(LOCALHOST, 30_000),
+            payload: self.take(length),
+        };
+        self.agent.handle_datagram(self.current, datagram, self.now);
+    }
+
+    /// As many fifths of a second as the next byte says.
+    fn wait_some(&mut self) {
+        let time = Duration::from_millis(200) * u32::from(self.choice());
+        self.wait(time);
+    }
+
+    fn wait_for_next(&mut self) {
+        let next = self.agent.poll_timeout();
+        self.wait(next.map_or(Duration::ZERO, |next| next.saturating_duration_since(self.now)));
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let (end, mut at_once) = (self.now + time, 0);
+        while let Some(at) = self.agent.poll_timeout().filter(|at| *at <= end) {
+            at_once = if at > self.now { 0 } else { at_once + 1 };
+            self.timeouts += 1;
+            self.is_stuck |= at_once > MAX_AT_ONCE;
+            if self.is_stuck || self.timeouts > MAX_TIMEOUTS {
+                return;
+            }
+            self.now = self.now.max(at);
+            self.agent.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.agent.poll_output() {
+            self.ledger.note(&output);
+            match output {
+                Output::Send(bytes) => self.far.hear(&bytes),
+                Output::BindUdp { call, .. } => self.unbound.push(call),
+                _ => {}
+            }
+        }
+    }
+
+    /// The client disconnects, and the driver does what it is asked for.
+    fn finish(&mut self) {
+        self.timeouts = 0;
+        self.command(Command::Disconnect);
+        self.drain();
+        for _ in 0..2 {
+            self.close();
+            self.drain();
+            self.wait(Duration::from_secs(3));
+        }
+    }
+
+    fn is_legal(&self) -> bool {
+        let is_over = self.agent.poll_timeout().is_none() && self.agent.transactions() == 0;
+        is_over && !self.is_stuck && self.far.understands_all() && self.ledger.is_legal(self.calls)
+    }
+}
+
+fn tones(by_info: bool) -> DtmfRequest {
+    DtmfRequest {
+        tones: "1,#".to_owned(),
+        transport: if by_info {
+            DtmfTransport::Info
+        } else {
+            DtmfTransport::Rfc4733
+        },
+        duration: None,
+        inter_tone_gap: None,
+    }
+}
+
+/// Draws what differs each time.
+struct Counting(u64);
+
+impl RandomSource for Counting {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            *byte = self.0.to_be_bytes().into_iter().next().unwrap_or(0);
+        }
+    }
+}
+
+/// Nobody plays, nobody listens.
+struct Silence;
+
+impl AudioPort for Silence {
+    fn outgoing_rate(&self) -> Option<u32> {
+        None
+    }
+
+    fn pull(&mut self, _frame: &mut [i16]) -> bool {
+        false
+    }
+
+    fn incoming_rates(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn push(&mut self, _rate: u32, _samples: &[i16], _position: u64) {}
+}
+
+/// Which call an event is about.
+fn call_of(event: &Event) -> Option<CallId> {
+    match event {
+        Event::CallCreated(state)
+        | Event::Ringing(state)
+        | Event::Answered(state)
+        | Event::Muted(state)
+        | Event::Unmuted(state)
+        | Event::HoldChanged(state)
+        | Event::Ended(state, ..)
+        | Event::Failed(state, ..) => Some(state.call),
+        Event::TrackAdded(call)
+        | Event::MediaConnected(call)
+        | Event::InfoSent { call, .. }
+        | Event::InfoFailed { call, .. }
+        | Event::InfoReceived { call, .. }
+        | Event::DtmfSent { call, .. }
+        | Event::DtmfFailed { call, .. }
+        | Event::PlayEnded { call, .. } => Some(*call),
+        Event::DtmfReceived(received) => Some(received.call),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a script and gives how often a call was answered, and how often one ended or failed.
+    fn told(script: &str) -> (usize, usize) {
+        let mut world = World::new(script.as_bytes(), crate::test_clock::start()).unwrap();
+        world.run();
+        let before = world.ledger.counts();
+        world.finish();
+        assert!(world.is_legal(), "{script}");
+        before
+    }
+
+    #[test]
+    fn scripts_do_what_they_say() {
+        assert_eq!(told(""), (0, 0));
+        assert_eq!(told("cosb ab Ad"), (1, 0), "answered");
+        assert_eq!(told("CoadsbAd"), (1, 0), "registered, then answered");
+        assert_eq!(told("cosb Ad e ad"), (1, 1), "answered and hung up");
+        assert_eq!(told("cosb ab e an"), (0, 1), "cancelled");
+        assert_eq!(told("cosb Ad ra"), (1, 1), "hung up by the far side");
+        assert_eq!(told("cosb ag Ad"), (1, 0), "answered after a challenge");
+        assert_eq!(told("cosb ws ws"), (0, 1), "nobody answers for 46 s");
+        assert_eq!(told("cosb Ad x"), (1, 1), "connection lost");
+    }
+
+    #[test]
+    fn broken_rules_are_noticed() {
+        let mut ledger = Ledger::default();
+        let state = crate::io::CallState {
+            call: CallId(1),
+            status: crate::io::CallStatus::Init,
+            incoming: false,
+            started: UNIX_EPOCH,
+            answered: None,
+            muted: false,
+            local_hold: false,
+            remote_hold: false,
+        };
+        ledger.note(&Output::Event(Event::CallCreated(state)));
+        assert!(!ledger.is_legal(1), "no end");
+        let end = crate::call::end::terminated();
+        ledger.note(&Output::Event(Event::Failed(state, end, Box::default())));
+        assert!(ledger.is_legal(1) && !ledger.is_legal(2), "one call, not two");
+        ledger.note(&Output::Event(Event::Ringing(state)));
+        assert!(!ledger.is_legal(1), "an event behind the end");
+    }
+}

@@ -1,0 +1,75 @@
+//! What a client told of its calls, and whether that makes sense.
+use std::collections::BTreeMap;
+
+use super::call_of;
+use crate::io::{CallId, Event, Output};
+
+/// All calls of one run.
+#[derive(Default)]
+pub(super) struct Ledger {
+    lives: BTreeMap<CallId, Life>,
+    is_broken: bool,
+}
+
+/// One call, as it was told.
+#[derive(Default)]
+struct Life {
+    is_created: bool,
+    is_answered: bool,
+    is_ended: bool,
+    is_ticking: bool,
+    has_sockets: bool,
+    is_released: bool,
+}
+
+impl Ledger {
+    pub(super) fn note(&mut self, output: &Output<Event>) {
+        let is_legal = match output {
+            Output::Event(event) => match call_of(event) {
+                Some(call) => self.life(call).note(event),
+                None => true,
+            },
+            Output::BindUdp { call, .. } => !std::mem::replace(&mut self.life(*call).has_sockets, true),
+            Output::StartTicking(call) => !std::mem::replace(&mut self.life(*call).is_ticking, true),
+            Output::StopTicking(call) => std::mem::take(&mut self.life(*call).is_ticking),
+            Output::Release(call) => !std::mem::replace(&mut self.life(*call).is_released, true),
+            _ => true,
+        };
+        self.is_broken |= !is_legal;
+    }
+
+    /// Whether that many calls were told of, each from its beginning to its end, and gave back what they had.
+    pub(super) fn is_legal(&self, calls: u64) -> bool {
+        let is_over = |life: &Life| life.is_ended && !life.is_ticking && life.has_sockets == life.is_released;
+        !self.is_broken && self.lives.len() as u64 == calls && self.lives.values().all(is_over)
+    }
+
+    /// How many calls were answered, and how many are over.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let count = |is: fn(&Life) -> bool| self.lives.values().filter(|life| is(life)).count();
+        (count(|life| life.is_answered), count(|life| life.is_ended))
+    }
+
+    fn life(&mut self, call: CallId) -> &mut Life {
+        self.lives.entry(call).or_default()
+    }
+}
+
+impl Life {
+    /// Whether an event may come now.
+    fn note(&mut self, event: &Event) -> bool {
+        let (was_created, was_answered) = (self.is_created, self.is_answered);
+        let may_come = !self.is_ended
+            && match event {
+                Event::CallCreated(_) => !was_created,
+                Event::Answered(_) | Event::Ringing(_) | Event::Failed(..) => was_created && !was_answered,
+                Event::Ended(..) | Event::InfoSent { .. } | Event::InfoReceived { .. } => was_answered,
+                _ => was_created,
+            };
+        self.is_created = true;
+        self.is_answered |= matches!(event, Event::Answered(_));
+        self.is_ended |= matches!(event, Event::Ended(..) | Event::Failed(..));
+        may_come
+    }
+}
