@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import trio
 
-from c2c import _http
 from c2c._config import EndpointConfig, SipConnectivityInfo, invalid
 from c2c._endpoint_url import request_url
 from c2c._errors import ConfigError, ConfigFetchError, ConfigTimeout
@@ -46,6 +45,9 @@ class ConfigManager:
     def __init__(
         self, endpoint_url: str, user_id: str | None, trust: Trust, timeout: float, routing: Routing | None = None
     ) -> None:
+        # not with the package: httpx's connection pool takes as long to import as all the rest
+        import c2c._http  # noqa: F401
+
         self._endpoint_url = endpoint_url
         self._trust = trust
         self._timeout = timeout
@@ -119,6 +121,8 @@ class ConfigManager:
         raise ConfigTimeout(f"Configuration fetch failed: {text}", cause=text)
 
     async def _ask(self, url: str) -> object:
+        from c2c import _http  # loaded by __init__
+
         response = await _http.get(url, self._trust.ssl_context(), self.route(url))
         if not 200 <= response.status < 300:
             text = f"Failed to fetch config: {response.status} {response.reason}".rstrip()
