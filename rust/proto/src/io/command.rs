@@ -5,7 +5,7 @@ use super::{CallId, SipSettings};
 use crate::dtmf::DtmfRequest;
 use crate::media::clip::Clip;
 
-/// What a client may ask of its user agent. None blocks; what becomes of one comes as an [`Event`].
+/// What a client may ask of its user agent. None blocks; what becomes of one comes as an [`Event`](super::Event).
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Open the WebSocket and register.
@@ -59,7 +59,7 @@ pub enum Command {
     Play {
         /// The call.
         call: CallId,
-        /// The caller's number for this clip, repeated in [`Event::PlayEnded`].
+        /// The caller's number for this clip, repeated in [`Event::PlayEnded`](super::Event::PlayEnded).
         play: u64,
         /// The sound.
         clip: Arc<Clip>,
