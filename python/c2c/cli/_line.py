@@ -110,8 +110,9 @@ def _check(fields: Mapping[str, Any]) -> str:
 
 
 def _listening(fields: Mapping[str, Any]) -> str:
-    trust = f", CA in {fields['ca_file']}" if fields["ca_file"] else ""
-    return f"endpoint {fields['endpoint_url']}{trust}, WebSocket {fields['websocket_uri']}; Ctrl-C ends"
+    # only blanks beside what people copy
+    trust = f" CA {fields['ca_file']}" if fields["ca_file"] else ""
+    return f"endpoint {fields['endpoint_url']}{trust} WebSocket {fields['websocket_uri']} (Ctrl-C ends)"
 
 
 def _stats(fields: Mapping[str, Any]) -> str:
