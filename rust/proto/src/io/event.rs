@@ -211,3 +211,36 @@ pub enum Event {
         text: String,
     },
 }
+
+impl Event {
+    /// The call that it is about.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::CallCreated(state)
+            | Self::Ringing(state)
+            | Self::Answered(state)
+            | Self::Muted(state)
+            | Self::Unmuted(state)
+            | Self::HoldChanged(state)
+            | Self::Ended(state, ..)
+            | Self::Failed(state, ..) => Some(state.call),
+            Self::TrackAdded(call)
+            | Self::MediaConnected(call)
+            | Self::InfoSent { call, .. }
+            | Self::InfoFailed { call, .. }
+            | Self::InfoReceived { call, .. }
+            | Self::DtmfSent { call, .. }
+            | Self::DtmfFailed { call, .. }
+            | Self::DtmfReceived(ReceivedDtmf { call, .. })
+            | Self::PlayEnded { call, .. } => Some(*call),
+            Self::Connecting
+            | Self::Connected
+            | Self::ConnectFailed(_)
+            | Self::Registered
+            | Self::RegistrationFailed { .. }
+            | Self::Unregistered
+            | Self::Disconnected { .. }
+            | Self::Warning { .. } => None,
+        }
+    }
+}

@@ -22,6 +22,7 @@ use self::requests::{Request, Requests};
 pub use self::stun::stun_survives;
 use self::stun::{Binding, Check, Class, outgoing_request};
 use super::candidate::{Candidate, CandidateKind};
+use super::drop_oldest::push_dropping_oldest;
 use super::error::MediaError;
 use crate::io::{Datagram, RandomSource, Transmit};
 
@@ -392,10 +393,8 @@ impl Ice {
     }
 
     fn transmit(&mut self, route: Route, payload: Vec<u8>) {
-        if self.transmits.len() >= MAX_TRANSMITS {
-            self.transmits.pop_front();
-        }
         let Route { local, remote } = route;
-        self.transmits.push_back(Transmit { local, remote, payload });
+        let transmit = Transmit { local, remote, payload };
+        push_dropping_oldest(&mut self.transmits, MAX_TRANSMITS, transmit);
     }
 }

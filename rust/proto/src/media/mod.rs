@@ -5,6 +5,7 @@ pub mod codec;
 pub mod conceal;
 mod delay;
 pub mod description;
+mod drop_oldest;
 pub mod dtls;
 pub mod dtmf;
 pub mod error;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
+use super::drop_oldest::push_dropping_oldest;
 use super::dtls::{DimplEndpoint, DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, HANDSHAKE_TIMEOUT};
 use super::error::MediaError;
 use super::ice::{Ice, IceCredentials, IceEvent, Route};
@@ -349,14 +350,9 @@ impl MediaTransport {
         let Some(route) = self.ice.target().or(self.dtls_source).filter(|_| !self.is_over) else {
             return false;
         };
-        if self.transmits.len() >= MAX_TRANSMITS {
-            self.transmits.pop_front();
-        }
-        self.transmits.push_back(Transmit {
-            local: route.local,
-            remote: route.remote,
-            payload,
-        });
+        let Route { local, remote } = route;
+        let transmit = Transmit { local, remote, payload };
+        push_dropping_oldest(&mut self.transmits, MAX_TRANSMITS, transmit);
         true
     }
 

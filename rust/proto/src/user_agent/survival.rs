@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::UserAgent;
 use crate::dtmf::{DtmfRequest, DtmfTransport};
 use crate::io::{
-    AudioPort, CallId, ClockOrigin, Command, Datagram, Event, Output, RandomSource, Secret, SipSettings,
-    TransportFailure, TransportInput, TransportStep, UdpInput,
+    AudioPort, CallId, ClockOrigin, Command, Datagram, Output, RandomSource, Secret, SipSettings, TransportFailure,
+    TransportInput, TransportStep, UdpInput,
 };
 use crate::media::clip::Clip;
 use crate::media::servers::IceConfig;
@@ -360,76 +360,5 @@ impl AudioPort for Silence {
     fn push(&mut self, _rate: u32, _samples: &[i16], _position: u64) {}
 }
 
-/// Which call an event is about.
-fn call_of(event: &Event) -> Option<CallId> {
-    match event {
-        Event::CallCreated(state)
-        | Event::Ringing(state)
-        | Event::Answered(state)
-        | Event::Muted(state)
-        | Event::Unmuted(state)
-        | Event::HoldChanged(state)
-        | Event::Ended(state, ..)
-        | Event::Failed(state, ..) => Some(state.call),
-        Event::TrackAdded(call)
-        | Event::MediaConnected(call)
-        | Event::InfoSent { call, .. }
-        | Event::InfoFailed { call, .. }
-        | Event::InfoReceived { call, .. }
-        | Event::DtmfSent { call, .. }
-        | Event::DtmfFailed { call, .. }
-        | Event::PlayEnded { call, .. } => Some(*call),
-        Event::DtmfReceived(received) => Some(received.call),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs a script and gives how often a call was answered, and how often one ended or failed.
-    fn told(script: &str) -> (usize, usize) {
-        let mut world = World::new(script.as_bytes(), crate::test_clock::start()).unwrap();
-        world.run();
-        let before = world.ledger.counts();
-        world.finish();
-        assert!(world.is_legal(), "{script}");
-        before
-    }
-
-    #[test]
-    fn scripts_do_what_they_say() {
-        assert_eq!(told(""), (0, 0));
-        assert_eq!(told("cosb ab Ad"), (1, 0), "answered");
-        assert_eq!(told("CoadsbAd"), (1, 0), "registered, then answered");
-        assert_eq!(told("cosb Ad e ad"), (1, 1), "answered and hung up");
-        assert_eq!(told("cosb ab e an"), (0, 1), "cancelled");
-        assert_eq!(told("cosb Ad ra"), (1, 1), "hung up by the far side");
-        assert_eq!(told("cosb ag Ad"), (1, 0), "answered after a challenge");
-        assert_eq!(told("cosb ws ws"), (0, 1), "nobody answers for 46 s");
-        assert_eq!(told("cosb Ad x"), (1, 1), "connection lost");
-    }
-
-    #[test]
-    fn broken_rules_are_noticed() {
-        let mut ledger = Ledger::default();
-        let state = crate::io::CallState {
-            call: CallId(1),
-            status: crate::io::CallStatus::Init,
-            incoming: false,
-            started: UNIX_EPOCH,
-            answered: None,
-            muted: false,
-            local_hold: false,
-            remote_hold: false,
-        };
-        ledger.note(&Output::Event(Event::CallCreated(state)));
-        assert!(!ledger.is_legal(1), "no end");
-        let end = crate::call::end::terminated();
-        ledger.note(&Output::Event(Event::Failed(state, end, Box::default())));
-        assert!(ledger.is_legal(1) && !ledger.is_legal(2), "one call, not two");
-        ledger.note(&Output::Event(Event::Ringing(state)));
-        assert!(!ledger.is_legal(1), "an event behind the end");
-    }
-}
+mod tests;

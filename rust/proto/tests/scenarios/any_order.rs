@@ -9,7 +9,7 @@ use crate::support::messages::stranger;
 use crate::support::registrar::{challenge, granted};
 use crate::support::{Heard, Rig, ServerDialog};
 use c2c_proto::dtmf::{DtmfRequest, DtmfTransport};
-use c2c_proto::io::{CallId, Command, Event, ReceivedDtmf, SipSettings};
+use c2c_proto::io::{CallId, Command, Event, SipSettings};
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::description::Direction;
@@ -281,7 +281,7 @@ impl World {
         assert!(self.rig.ticking.is_empty());
         let mut lives: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for event in &self.events {
-            if let Some(call) = call_of(event) {
+            if let Some(call) = event.call() {
                 lives.entry(call.0).or_default().push(crate::support::rig::label(event));
             }
         }
@@ -312,29 +312,6 @@ fn tones(index: usize, in_rtp: bool) -> DtmfRequest {
 fn pick<T>(items: &[T], index: usize) -> Option<&T> {
     let back = [0, 0, 0, 0, 0, 1, 1, 2, 3, 5][index % 10] % items.len().max(1);
     items.len().checked_sub(1 + back).and_then(|at| items.get(at))
-}
-
-fn call_of(event: &Event) -> Option<CallId> {
-    match event {
-        Event::CallCreated(state)
-        | Event::Ringing(state)
-        | Event::Answered(state)
-        | Event::Muted(state)
-        | Event::Unmuted(state)
-        | Event::HoldChanged(state)
-        | Event::Ended(state, ..)
-        | Event::Failed(state, ..) => Some(state.call),
-        Event::TrackAdded(call)
-        | Event::MediaConnected(call)
-        | Event::InfoSent { call, .. }
-        | Event::InfoFailed { call, .. }
-        | Event::InfoReceived { call, .. }
-        | Event::DtmfSent { call, .. }
-        | Event::DtmfFailed { call, .. }
-        | Event::DtmfReceived(ReceivedDtmf { call, .. })
-        | Event::PlayEnded { call, .. } => Some(*call),
-        _ => None,
-    }
 }
 
 /// A call is made, perhaps rings, perhaps is answered once, and ends once, with nothing behind it.

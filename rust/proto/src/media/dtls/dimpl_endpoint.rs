@@ -7,6 +7,7 @@ use ::dimpl::{CertificateError, CryptoError, Dtls, Error, Output, SecurityError}
 
 use super::record::{fatal_alert, opens_server_flight, records, wants_other_certificates};
 use super::{DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, KeyingMaterial};
+use crate::media::drop_oldest::push_dropping_oldest;
 use crate::media::error::MediaError;
 use crate::media::srtp::SrtpProfile;
 
@@ -111,10 +112,7 @@ impl DimplEndpoint {
     }
 
     fn hold(&mut self, record: &[u8]) {
-        if self.held.len() >= MAX_HELD {
-            self.held.pop_front();
-        }
-        self.held.push_back(record.to_vec());
+        push_dropping_oldest(&mut self.held, MAX_HELD, record.to_vec());
     }
 
     /// What an error of dimpl's means for the association.

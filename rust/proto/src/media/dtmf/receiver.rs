@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{END, LONGEST_SEGMENT};
 use crate::dtmf::Tone;
+use crate::media::drop_oldest::push_dropping_oldest;
 
 /// A tone of which nothing more was heard for this long is over: its last packets were lost.
 const SILENCE: Duration = Duration::from_millis(250);
@@ -101,15 +102,13 @@ impl EventReceiver {
     fn finish(&mut self) {
         let Some(present) = self.present.take() else { return };
         self.told = Some((present.ssrc, present.timestamp));
-        if self.tones.len() >= MAX_TONES {
-            self.tones.pop_front();
-        }
         let ticks = present.before + u64::from(present.ticks);
         let micros = ticks.saturating_mul(1_000_000) / u64::from(present.clock_rate.max(1));
-        self.tones.push_back(ReceivedTone {
+        let tone = ReceivedTone {
             tone: present.tone,
             duration: Duration::from_micros(micros),
-        });
+        };
+        push_dropping_oldest(&mut self.tones, MAX_TONES, tone);
     }
 }
 

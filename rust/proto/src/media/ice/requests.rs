@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rtc_stun::message::TransactionId;
 
 use super::pairs::Route;
+use crate::media::drop_oldest::push_dropping_oldest;
 
 /// Requests remembered; the oldest is forgotten.
 const MAX_REQUESTS: usize = 512;
@@ -30,10 +31,7 @@ pub(super) struct Requests {
 impl Requests {
     pub(super) fn push(&mut self, request: Request) {
         self.forget_stale(request.sent);
-        if self.list.len() >= MAX_REQUESTS {
-            self.list.pop_front();
-        }
-        self.list.push_back(request);
+        push_dropping_oldest(&mut self.list, MAX_REQUESTS, request);
     }
 
     /// The request of this transaction, if its response comes in time and from where it went (RFC 8445 §7.2.5.2.1).

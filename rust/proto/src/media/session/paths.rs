@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::io::{Datagram, NetworkInput, NetworkRequest, RandomSource, Transmit};
+use crate::media::drop_oldest::push_dropping_oldest;
 use crate::media::gatherer::{FromServer, GatherEvent, GatherOutput, IceGatherer, RelayedDatagram};
 use crate::media::servers::{IceConfig, IceTransportPolicy};
 
@@ -76,7 +77,7 @@ impl Paths {
                 .send(transmit.local, transmit.remote, &transmit.payload, now);
             self.collect();
         } else {
-            push(&mut self.transmits, transmit);
+            push_dropping_oldest(&mut self.transmits, MAX_WAITING, transmit);
         }
     }
 
@@ -127,16 +128,9 @@ impl Paths {
     fn collect(&mut self) {
         while let Some(output) = self.gatherer.poll_output() {
             match output {
-                GatherOutput::Transmit(transmit) => push(&mut self.transmits, transmit),
-                GatherOutput::Network(request) => push(&mut self.requests, request),
+                GatherOutput::Transmit(transmit) => push_dropping_oldest(&mut self.transmits, MAX_WAITING, transmit),
+                GatherOutput::Network(request) => push_dropping_oldest(&mut self.requests, MAX_WAITING, request),
             }
         }
     }
-}
-
-fn push<T>(queue: &mut VecDeque<T>, item: T) {
-    if queue.len() >= MAX_WAITING {
-        queue.pop_front();
-    }
-    queue.push_back(item);
 }

@@ -1,7 +1,6 @@
 //! What a client told of its calls, and whether that makes sense.
 use std::collections::BTreeMap;
 
-use super::call_of;
 use crate::io::{CallId, Event, Output};
 
 /// All calls of one run.
@@ -25,7 +24,7 @@ struct Life {
 impl Ledger {
     pub(super) fn note(&mut self, output: &Output<Event>) {
         let is_legal = match output {
-            Output::Event(event) => match call_of(event) {
+            Output::Event(event) => match event.call() {
                 Some(call) => self.life(call).note(event),
                 None => true,
             },
