@@ -58,6 +58,16 @@ bench: $(EXTENSION) ## every figure of the README
 	python benches/bench_border.py
 	python benches/bench_calls.py --calls 50
 
+# needs rustup's nightly and cargo-fuzz; `make fuzz FUZZ="rtp stun" FUZZ_SECONDS=60` for some of them
+FUZZ ?= $(patsubst rust/fuzz/fuzz_targets/%.rs,%,$(wildcard rust/fuzz/fuzz_targets/*.rs))
+FUZZ_SECONDS ?= 600
+fuzz: ## each fuzz target for ten minutes (CI replays the corpora only)
+	set -e; for target in $(FUZZ); do \
+	  echo "== $$target"; mkdir -p target/fuzz-corpus/$$target; \
+	  cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target target/fuzz-corpus/$$target rust/fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
+	done
+
 wheel: $(EXTENSION) $(VENV)/.wheel-tools ## an abi3 manylinux wheel and an sdist in dist/: audited, installed without a compiler, called with
 	rm -rf dist
 	maturin build $(CARGO_FLAGS) --locked --zig --compatibility $(MANYLINUX) --config rust/wheel.toml --out dist

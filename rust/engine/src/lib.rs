@@ -21,6 +21,8 @@ pub mod route;
 mod server_stream;
 mod slots;
 mod stream;
+#[doc(hidden)]
+pub mod survival;
 pub mod threads;
 pub mod tls;
 mod udp;

@@ -5,7 +5,7 @@ use c2c_proto::io::{Secret, TransportFailure, TransportStep};
 use tungstenite::http::StatusCode;
 
 /// Longest head of an answer that is read; its headers are of no interest.
-const MAX_HEAD: usize = 16_384;
+pub(crate) const MAX_HEAD: usize = 16_384;
 
 /// The proxy that a client dials through; its credentials are shown nowhere.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use tungstenite::{Error, Message, WebSocket as Protocol};
 use crate::stream::Stream;
 
 /// The largest message taken; SIP's own limit is 64 kB, answered by SIP.
-const MESSAGE_LIMIT: usize = 128 * 1024;
+pub(crate) const MESSAGE_LIMIT: usize = 128 * 1024;
 /// Bytes that may wait for a peer that does not read; more fail the connection.
 const WRITE_LIMIT: usize = 512 * 1024;
 
