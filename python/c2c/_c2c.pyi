@@ -24,6 +24,9 @@ class SipSettings:
         session_expires: int = 90,
         local_address: str | None = None,
         ice: IceSettings | None = None,
+        reconnect_limit: float = 60.0,  # seconds that calls wait for a lost connection to come back
+        keep_alive: float = 7.0,  # seconds of silence; 0 = off
+        keep_alive_kind: str = "ping",  # or crlf
     ) -> SipSettings: ...
 
 @final
@@ -204,6 +207,31 @@ class Event:
         reason: str | None
         __match_args__ = ("code", "reason")
         def __new__(cls, code: int | None, reason: str | None) -> Event.Disconnected: ...
+
+    @final
+    class Reconnecting(Event):
+        """The connection was lost and is opened again; once for each loss."""
+
+        cause: str
+        __match_args__ = ("cause",)
+        def __new__(cls, cause: str) -> Event.Reconnecting: ...
+
+    @final
+    class Reconnected(Event):
+        """The connection is back, and registered again where that is needed."""
+
+        __match_args__ = ()
+        def __new__(cls) -> Event.Reconnected: ...
+
+    @final
+    class SettingsRefused(Event):
+        """The server refused the credentials while reconnecting: `renew` is awaited for 15 s; once for each loss."""
+
+        cause: str
+        status: int | None  # SIP, or HTTP of the WebSocket's upgrade
+        reason: str | None
+        __match_args__ = ("cause", "status", "reason")
+        def __new__(cls, cause: str, status: int | None, reason: str | None) -> Event.SettingsRefused: ...
 
     @final
     class CallCreated(Event):
@@ -429,6 +457,8 @@ class Engine:
         self, settings: SipSettings, *, proxy: ProxySettings | None = None, public_only: bool = False
     ) -> None: ...  # public_only: refuses addresses of this machine and of private networks
     def disconnect(self) -> None: ...
+    def renew(self, settings: SipSettings | None) -> None: ...  # answers SettingsRefused; None gives up
+    def retry(self) -> None: ...  # skips the rest of the back-off while reconnecting
     def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None: ...
     def end_call(self, call: int, status: int | None = None, text: str = "") -> None: ...
     def send_info(self, call: int, request: int, content_type: str, body: bytes) -> None: ...

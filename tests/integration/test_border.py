@@ -54,6 +54,8 @@ def members(engine: Engine) -> list[Callable[[], object]]:
     return [
         lambda: engine.connect(settings(NOWHERE)),
         engine.disconnect,
+        lambda: engine.renew(settings(NOWHERE)),
+        engine.retry,
         lambda: engine.start_call(7, "app-x", [("X-Test", "1")]),
         lambda: engine.end_call(7, 486, "Busy"),
         lambda: engine.send_info(7, 1, "text/plain", b"hello"),

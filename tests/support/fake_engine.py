@@ -85,6 +85,12 @@ class FakeEngine:
             self.tell(Event.Disconnected(None, None))
             self._is_open = False
 
+    def renew(self, settings: SipSettings | None) -> None:
+        self._take("renew", settings)
+
+    def retry(self) -> None:
+        self._take("retry")
+
     def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None:
         self.calls[call] = FakeCall(call)
         if self._take("start_call", call, target, headers):
@@ -146,6 +152,22 @@ class FakeEngine:
         self.call.answered = True
         self.tell(Event.TrackAdded(self.call.number), Event.Answered(self.call.state("answered")))
         self.tell(Event.MediaConnected(self.call.number))
+
+    def lose(self, code: int | None = 1006, reason: str = "reset by peer") -> None:
+        """Loses the connection; calls go on."""
+        self._is_open = False
+        self.tell(Event.Disconnected(code, reason))
+        if self.registers:
+            self.tell(Event.Unregistered())
+        self.tell(Event.Reconnecting(reason), Event.Connecting())
+
+    def come_back(self) -> None:
+        """Brings a lost connection back."""
+        self._is_open = True
+        self.tell(Event.Connected())
+        if self.registers:
+            self.tell(Event.Registered())
+        self.tell(Event.Reconnected())
 
     def reject(self, status: int, cause: str) -> None:
         self.finish(CallEnd("remote", cause, str(status), status, "invite", "try later"))

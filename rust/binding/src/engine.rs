@@ -103,6 +103,19 @@ impl Engine {
         self.command(py, Command::Disconnect)
     }
 
+    /// Answers `Event.SettingsRefused`: newer settings, or none to give up.
+    #[pyo3(signature = (settings))]
+    fn renew(&self, py: Python<'_>, settings: Option<&SipSettings>) -> PyResult<()> {
+        self.command(
+            py,
+            Command::Renew(settings.map(|settings| Box::new(settings.0.clone()))),
+        )
+    }
+
+    fn retry(&self, py: Python<'_>) -> PyResult<()> {
+        self.command(py, Command::Retry)
+    }
+
     fn start_call(&self, py: Python<'_>, call: u64, target: String, headers: Vec<(String, String)>) -> PyResult<()> {
         self.command(
             py,

@@ -29,6 +29,15 @@ pub(crate) enum Event {
         code: Option<u16>,
         reason: Option<String>,
     },
+    Reconnecting {
+        cause: String,
+    },
+    Reconnected {},
+    SettingsRefused {
+        cause: String,
+        status: Option<u16>,
+        reason: Option<String>,
+    },
     CallCreated {
         state: Py<CallState>,
     },
@@ -139,6 +148,9 @@ impl Event {
             E::RegistrationFailed { cause, status, reason } => registration_failed(cause, status, reason),
             E::Unregistered => Self::Unregistered {},
             E::Disconnected { code, reason } => Self::Disconnected { code, reason },
+            E::Reconnecting { cause } => Self::Reconnecting { cause },
+            E::Reconnected => Self::Reconnected {},
+            E::SettingsRefused { cause, status, reason } => settings_refused(cause, status, reason),
             E::CallCreated(call) => Self::CallCreated { state: of(call)? },
             E::Ringing(call) => Self::Ringing { state: of(call)? },
             E::TrackAdded(call) => Self::TrackAdded { call: call.0 },
@@ -188,6 +200,10 @@ fn over(py: Python<'_>, call: io::CallState, end: io::CallEnd, numbers: media::C
 
 fn registration_failed(cause: String, status: Option<u16>, reason: Option<String>) -> Event {
     Event::RegistrationFailed { cause, status, reason }
+}
+
+fn settings_refused(cause: String, status: Option<u16>, reason: Option<String>) -> Event {
+    Event::SettingsRefused { cause, status, reason }
 }
 
 fn info_sent(call: CallId, request: u64) -> Event {

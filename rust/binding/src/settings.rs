@@ -1,11 +1,15 @@
 //! What Python hands to the engine about servers, users and trust.
 use std::net::IpAddr;
+use std::time::Duration;
 
 use c2c_engine::proxy::Proxy;
-use c2c_proto::io::{self, Secret};
+use c2c_proto::io::{self, KeepAlive, KeepAliveKind, Secret};
 use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+/// Longest time that may be asked for: a day.
+const MAX_SECONDS: f64 = 86_400.0;
 
 /// What the server and the user are; `repr` shows no secret.
 #[pyclass(frozen, module = "c2c._c2c")]
@@ -15,7 +19,8 @@ pub(crate) struct SipSettings(pub(crate) io::SipSettings);
 impl SipSettings {
     #[new]
     #[pyo3(signature = (*, websocket_uri, user, realm, username="", password="", register=true,
-        user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None, ice=None))]
+        user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None, ice=None,
+        reconnect_limit=60.0, keep_alive=7.0, keep_alive_kind="ping"))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
         websocket_uri: String,
@@ -29,6 +34,9 @@ impl SipSettings {
         session_expires: u32,
         local_address: Option<&str>,
         ice: Option<&IceSettings>,
+        reconnect_limit: f64,
+        keep_alive: f64,
+        keep_alive_kind: &str,
     ) -> PyResult<Self> {
         Ok(Self(io::SipSettings {
             websocket_uri,
@@ -42,6 +50,11 @@ impl SipSettings {
             session_expires,
             local_address: local_address.map(parse_address).transpose()?,
             ice: ice.map(|ice| ice.0.clone()).unwrap_or_default(),
+            reconnect_limit: seconds("reconnect_limit", reconnect_limit)?,
+            keep_alive: KeepAlive {
+                interval: seconds("keep_alive", keep_alive)?,
+                kind: parse_kind(keep_alive_kind)?,
+            },
         }))
     }
 
@@ -156,6 +169,23 @@ impl ProxySettings {
 
 fn default_user_agent() -> String {
     concat!("c2c/", env!("CARGO_PKG_VERSION")).into()
+}
+
+/// Seconds from 0 to a day.
+fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    let refused = || PyValueError::new_err(format!("{name}: must be seconds from 0 to {MAX_SECONDS}"));
+    let limited = Some(value).filter(|value| *value <= MAX_SECONDS);
+    limited
+        .and_then(|value| Duration::try_from_secs_f64(value).ok())
+        .ok_or_else(refused)
+}
+
+fn parse_kind(text: &str) -> PyResult<KeepAliveKind> {
+    match text {
+        "ping" => Ok(KeepAliveKind::Ping),
+        "crlf" => Ok(KeepAliveKind::Crlf),
+        _ => Err(PyValueError::new_err("keep_alive_kind: must be 'ping' or 'crlf'")),
+    }
 }
 
 fn parse_address(text: &str) -> PyResult<IpAddr> {

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket as Protocol};
+use tungstenite::{Bytes, Error, Message, WebSocket as Protocol};
 
 use crate::stream::Stream;
 
@@ -90,6 +90,15 @@ impl WebSocket {
             Err(error) => Message::binary(error.into_bytes()),
         };
         match self.0.send(message) {
+            Ok(()) => Ok(()),
+            Err(error) if would_block(&error) => Ok(()),
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+
+    /// Sends a ping, which the peer answers; an empty one allocates nothing.
+    pub(crate) fn ping(&mut self) -> Result<(), WebSocketEnd> {
+        match self.0.send(Message::Ping(Bytes::new())) {
             Ok(()) => Ok(()),
             Err(error) if would_block(&error) => Ok(()),
             Err(error) => Err(self.fail(&error)),

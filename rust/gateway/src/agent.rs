@@ -96,7 +96,7 @@ impl Agent for GatewayAgent {
                 let (serving, mut context) = self.parts(now);
                 serving.handle_message(bytes, &mut context);
             }
-            TransportInput::Failed(_) => {}
+            TransportInput::Alive | TransportInput::Failed(_) => {}
             TransportInput::Closed { code, .. } => {
                 let (serving, mut context) = self.parts(now);
                 serving.lose(&mut context);

@@ -7,10 +7,12 @@ use crate::media::servers::IceConfig;
 
 mod command;
 mod event;
+mod keep_alive;
 mod network;
 
 pub use command::Command;
 pub use event::{CallEnd, CallState, CallStatus, Event, Originator, ReceivedDtmf, Stage};
+pub use keep_alive::{KeepAlive, KeepAliveKind};
 pub use network::{NetworkInput, NetworkRequest, StreamId};
 
 /// One call of one client; chosen by the caller, never used twice in a client.
@@ -87,6 +89,10 @@ pub struct SipSettings {
     pub local_address: Option<IpAddr>,
     /// STUN and TURN servers of its calls.
     pub ice: IceConfig,
+    /// How long calls wait for a lost connection to come back (60 s by default).
+    pub reconnect_limit: Duration,
+    /// How a dead connection is noticed.
+    pub keep_alive: KeepAlive,
 }
 
 /// What happened to the agent's WebSocket.
@@ -102,6 +108,8 @@ pub enum TransportInput<'a> {
     },
     /// One whole text or binary message.
     Message(&'a [u8]),
+    /// A ping or a pong came: the peer is there.
+    Alive,
     /// An attempt to open it failed.
     Failed(TransportFailure),
     /// It was open and is not any more.
@@ -119,6 +127,7 @@ impl fmt::Debug for TransportInput<'_> {
         match self {
             Self::Opened { local, remote, .. } => write!(f, "Opened {local} to {remote}"),
             Self::Message(bytes) => write!(f, "Message of {} bytes", bytes.len()),
+            Self::Alive => f.write_str("Alive"),
             Self::Failed(failure) => write!(f, "{failure:?}"),
             Self::Closed { code, reason } => write!(f, "Closed {code:?} {reason:?}"),
         }
@@ -188,6 +197,8 @@ pub enum Output<E> {
     OpenWebSocket(String),
     /// Send one text message.
     Send(Vec<u8>),
+    /// Send a WebSocket ping; the pong comes back as [`TransportInput::Alive`].
+    Ping,
     /// Close the WebSocket with this code; no more input comes from it but one `Closed`. Code 1006, which never goes on the
     /// wire (RFC 6455 §7.4.1), drops the connection without a close frame.
     CloseWebSocket(u16),
@@ -220,6 +231,7 @@ impl<E: fmt::Debug> fmt::Debug for Output<E> {
         match self {
             Self::OpenWebSocket(_) => f.write_str("OpenWebSocket"),
             Self::Send(bytes) => write!(f, "Send of {} bytes", bytes.len()),
+            Self::Ping => f.write_str("Ping"),
             Self::CloseWebSocket(code) => write!(f, "CloseWebSocket {code}"),
             Self::BindUdp { call, addresses } => write!(f, "BindUdp {call:?} {addresses:?}"),
             Self::Transmit(call, transmit) => write!(f, "Transmit {call:?} to {}", transmit.remote),

@@ -83,6 +83,14 @@ impl Line {
         }
     }
 
+    /// Sends a ping; nothing is sent on a line that is not up.
+    pub(crate) fn ping(&mut self) -> Result<(), WebSocketEnd> {
+        match &mut self.state {
+            State::Up(socket, _) => socket.ping(),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads one message. While closing, messages count as nothing told.
     pub(crate) fn read(&mut self) -> Result<Incoming, WebSocketEnd> {
         match &mut self.state {

@@ -213,7 +213,7 @@ impl<A: Agent + 'static> Seat<A> {
     pub(crate) fn read_websocket(&mut self, floor: &mut Floor<A>, now: Instant) -> bool {
         match self.line.read() {
             Ok(Incoming::Message(message)) => self.agent.handle_transport(TransportInput::Message(&message), now),
-            Ok(Incoming::Control) => {}
+            Ok(Incoming::Control) => self.agent.handle_transport(TransportInput::Alive, now),
             Ok(Incoming::Nothing) => return false,
             Ok(Incoming::Close(end)) | Err(end) => {
                 self.lost(floor, end, now);

@@ -147,6 +147,7 @@ impl Agent for Echo {
                 self.outputs.push_back(Output::Send(message.to_vec()));
             }
             TransportInput::Message(message) => self.tell(Report::Message(message.to_vec())),
+            TransportInput::Alive => {}
             TransportInput::Failed(failure) => self.tell(Report::Failed(failure)),
             TransportInput::Closed { code, reason } => self.tell(Report::Closed(code, reason)),
         }

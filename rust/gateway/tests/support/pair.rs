@@ -9,8 +9,8 @@ use c2c_gateway::agent::GatewayAgent;
 use c2c_gateway::io::{CallCommand, CallStarted, GatewayCallEnd, GatewayCommand, GatewayEvent};
 use c2c_gateway::settings::GatewaySettings;
 use c2c_proto::io::{
-    AudioPort, CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, Output, Secret, SipSettings, Transmit,
-    TransportInput, UdpInput,
+    AudioPort, CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, Output, Secret, SipSettings,
+    Transmit, TransportInput, UdpInput,
 };
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::dtls::DtlsCertificate;
@@ -35,6 +35,7 @@ pub enum Side {
 enum Delivery {
     Opened,
     Message(Vec<u8>),
+    Alive,
     Closed(Option<u16>),
     Datagram(CallId, Transmit),
 }
@@ -149,6 +150,8 @@ impl Pair {
             session_expires,
             local_address: None,
             ice: IceConfig::default(),
+            reconnect_limit: Duration::from_secs(60),
+            keep_alive: KeepAlive::default(),
         })));
     }
 
@@ -297,7 +300,8 @@ impl Pair {
                 interfaces: Vec::new(),
             },
             Delivery::Message(bytes) if self.is_open => TransportInput::Message(bytes),
-            Delivery::Message(_) => return,
+            Delivery::Alive if self.is_open => TransportInput::Alive,
+            Delivery::Message(_) | Delivery::Alive => return,
             Delivery::Closed(code) => TransportInput::Closed {
                 code: *code,
                 reason: String::new(),
@@ -359,6 +363,8 @@ impl Pair {
                     self.send(other, Delivery::Message(bytes));
                 }
             }
+            // a WebSocket answers by itself
+            Output::Ping => self.send(side, Delivery::Alive),
             Output::CloseWebSocket(code) => {
                 self.is_open = code != 1006;
                 self.send(other, Delivery::Closed((code != 1006).then_some(code)));

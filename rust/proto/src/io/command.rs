@@ -12,6 +12,10 @@ pub enum Command {
     Connect(Box<SipSettings>),
     /// End calls, un-REGISTER, close the WebSocket.
     Disconnect,
+    /// Answer to [`Event::SettingsRefused`](super::Event::SettingsRefused): newer settings, or none: give up.
+    Renew(Option<Box<SipSettings>>),
+    /// Open a lost connection at once instead of after the back-off.
+    Retry,
     /// Send an INVITE.
     StartCall {
         /// The new call.

@@ -129,6 +129,24 @@ pub enum Event {
         /// Its reason.
         reason: Option<String>,
     },
+    /// The connection was lost and is opened again, until `Disconnect` or a final failure. Comes once for each loss, before
+    /// the first attempt. Answered calls go on meanwhile.
+    Reconnecting {
+        /// What happened to the connection.
+        cause: String,
+    },
+    /// The connection is back, and registered again where that is needed. Comes once for each loss that was overcome.
+    Reconnected,
+    /// The server refused our credentials while reconnecting, at REGISTER or at the WebSocket's upgrade; `Command::Renew` is
+    /// awaited for 15 s. Comes once for each loss.
+    SettingsRefused {
+        /// `Rejected`, `Authentication Error`, ...
+        cause: String,
+        /// SIP or HTTP status.
+        status: Option<u16>,
+        /// Reason phrase.
+        reason: Option<String>,
+    },
     /// The INVITE is made (status `Init`).
     CallCreated(CallState),
     /// A provisional response with a To-tag (101-199).
@@ -240,6 +258,9 @@ impl Event {
             | Self::RegistrationFailed { .. }
             | Self::Unregistered
             | Self::Disconnected { .. }
+            | Self::Reconnecting { .. }
+            | Self::Reconnected
+            | Self::SettingsRefused { .. }
             | Self::Warning { .. } => None,
         }
     }

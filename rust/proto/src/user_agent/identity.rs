@@ -172,6 +172,8 @@ mod tests {
             session_expires: 90,
             local_address: None,
             ice: crate::media::servers::IceConfig::default(),
+            reconnect_limit: std::time::Duration::from_secs(60),
+            keep_alive: crate::io::KeepAlive::default(),
         })
     }
 

@@ -66,6 +66,8 @@ impl UserAgent {
         match command {
             Command::Connect(settings) => self.connect(settings, now),
             Command::Disconnect => self.disconnect(now),
+            // there is no reconnecting yet
+            Command::Renew(_) | Command::Retry => {}
             Command::StartCall { call, target, headers } => self.start_call(call, &target, headers, now),
             Command::SendInfo {
                 call,
@@ -95,6 +97,7 @@ impl UserAgent {
                 interfaces,
             } => self.opened(local, remote, &interfaces, now),
             TransportInput::Message(bytes) => self.handle_message(bytes, now),
+            TransportInput::Alive => {}
             TransportInput::Failed(failure) => self.open_failed(failure, now),
             TransportInput::Closed { code, reason } => self.closed(code, reason, now),
         }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::UserAgent;
 use crate::dtmf::{DtmfRequest, DtmfTransport};
 use crate::io::{
-    AudioPort, CallId, ClockOrigin, Command, Datagram, Output, RandomSource, Secret, SipSettings, TransportFailure,
-    TransportInput, TransportStep, UdpInput,
+    AudioPort, CallId, ClockOrigin, Command, Datagram, KeepAlive, Output, RandomSource, Secret, SipSettings,
+    TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use crate::media::clip::Clip;
 use crate::media::servers::IceConfig;
@@ -159,6 +159,8 @@ impl<'a> World<'a> {
             session_expires: 90,
             local_address: None,
             ice: IceConfig::default(),
+            reconnect_limit: Duration::from_secs(60),
+            keep_alive: KeepAlive::default(),
         })));
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use c2c_proto::io::{
-    CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, NetworkRequest, Originator, Output, Secret,
-    SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
+    CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, KeepAliveKind, NetworkRequest,
+    Originator, Output, Secret, SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::dtls::DtlsCertificate;
@@ -104,6 +104,12 @@ impl Rig {
             session_expires: 90,
             local_address: None,
             ice: IceConfig::default(),
+            reconnect_limit: Duration::from_secs(60),
+            // scenarios of its own turn it on: a rig that pings never comes to rest
+            keep_alive: KeepAlive {
+                interval: Duration::ZERO,
+                kind: KeepAliveKind::Ping,
+            },
         }
     }
 
@@ -389,6 +395,7 @@ impl Rig {
                 self.trail.push("Send".into());
                 self.inbox.push_back(bytes);
             }
+            Output::Ping => self.trail.push("Ping".into()),
             Output::CloseWebSocket(code) => self.closed_with = Some(code),
             Output::BindUdp { call, addresses } => self.bind(call, addresses),
             Output::Transmit(_, transmit) => {

@@ -29,6 +29,11 @@ impl<A: Agent + 'static> Seat<A> {
                     self.lost(floor, end, now);
                 }
             }
+            Output::Ping => {
+                if let Err(end) = self.line.ping() {
+                    self.lost(floor, end, now);
+                }
+            }
             Output::CloseWebSocket(DROPPED) => {
                 let (code, reason) = (None, String::new());
                 self.lost(floor, WebSocketEnd { code, reason }, now);
