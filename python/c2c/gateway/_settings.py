@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class GatewaySettings:
     """Times in seconds, rates in Hz; the defaults are what most gateways do."""
 
-    algorithms: Sequence[Literal["MD5", "SHA-256"]] = ("MD5",)
+    algorithms: Sequence[Literal["MD5", "SHA-256", "SHA-512-256"]] = ("MD5",)
     """One challenge is sent for each, in this order."""
     qop: bool = True
     """Challenge with `qop="auth"`, else with RFC 2069's digest."""

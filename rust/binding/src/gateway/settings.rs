@@ -82,7 +82,7 @@ fn refresher(by_gateway: bool) -> Refresher {
 
 fn algorithm(name: &String) -> PyResult<Algorithm> {
     let known = Algorithm::parse(name);
-    known.ok_or_else(|| PyValueError::new_err(format!("algorithms: {name:?} is none of MD5, SHA-256")))
+    known.ok_or_else(|| PyValueError::new_err(format!("algorithms: {name:?} is none of MD5, SHA-256, SHA-512-256")))
 }
 
 /// Codecs by their names; at least one.

@@ -11,11 +11,15 @@ mod rfc4475;
 mod rfc5118;
 mod values;
 
+use std::collections::BTreeMap;
+
 use c2c_proto::io::{Command, SipSettings};
 use c2c_proto::sip::roundtrip::message_survives;
 use c2c_proto::sip::{Message, ParseError};
+use sha2::{Digest, Sha256};
 
 use markup::Sample;
+
 use support::Rig;
 
 /// One message, what becomes of it, and why that is right.
@@ -40,7 +44,8 @@ pub(crate) enum Outcome {
 #[test]
 fn every_message_has_its_outcome() {
     let tables = [
-        (rfc4475::ROWS, samples_of_rfc4475(), 49),
+        // 49, and one of them whole
+        (rfc4475::ROWS, samples_of_rfc4475(), 50),
         (rfc5118::ROWS, markup::samples(include_str!("ipv6.txt")), 12),
     ];
     for (rows, samples, count) in tables {
@@ -53,6 +58,26 @@ fn every_message_has_its_outcome() {
         );
         for (row, sample) in rows.iter().zip(&samples) {
             check(row, sample);
+        }
+    }
+}
+
+/// RFC 4475 appendix A: the archive is what counts, "bit exact"; these are the SHA-256 of its files.
+#[test]
+fn messages_are_those_of_the_archive() {
+    let sums: BTreeMap<&str, &str> = include_str!("rfc4475.sha256")
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(sum, name)| (name, sum))
+        .collect();
+    assert_eq!(sums.len(), 49);
+    for sample in samples_of_rfc4475() {
+        let digest = Sha256::digest(&sample.bytes);
+        let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = digits.concat();
+        match sums.get(sample.name) {
+            Some(expected) => assert_eq!(sum, *expected, "{}", sample.name),
+            None => assert_eq!(sample.name, "baddn-ended"),
         }
     }
 }

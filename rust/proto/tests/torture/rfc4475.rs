@@ -248,6 +248,11 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "baddn",
+        outcome: Refused(400, "no end of the header"),
+        why: "§3.1.2.15: in the archive it stops before the empty line, so its header never ends",
+    },
+    Row {
+        name: "baddn-ended",
         outcome: Refused(400, "malformed From header"),
         why: "§3.1.2.15: a comma in a display name without quotes; reasonable to refuse",
     },

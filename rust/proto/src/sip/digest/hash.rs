@@ -13,12 +13,14 @@ pub enum Algorithm {
     Md5,
     /// `SHA-256`.
     Sha256,
+    /// `SHA-512-256`.
+    Sha512_256,
 }
 
 impl Algorithm {
     /// Reads the `algorithm` parameter.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Md5, Self::Sha256]
+        [Self::Md5, Self::Sha256, Self::Sha512_256]
             .into_iter()
             .find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(text))
     }
@@ -28,6 +30,7 @@ impl Algorithm {
         match self {
             Self::Md5 => "MD5",
             Self::Sha256 => "SHA-256",
+            Self::Sha512_256 => "SHA-512-256",
         }
     }
 
@@ -36,6 +39,7 @@ impl Algorithm {
         match self {
             Self::Md5 => hex(&joined(md5::Md5::new(), parts)),
             Self::Sha256 => hex(&joined(sha2::Sha256::new(), parts)),
+            Self::Sha512_256 => hex(&joined(sha2::Sha512_256::new(), parts)),
         }
     }
 }

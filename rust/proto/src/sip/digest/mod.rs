@@ -1,4 +1,4 @@
-//! Digest authentication of both sides (RFC 3261 §22, RFC 7616, RFC 8760): MD5 and SHA-256, `qop=auth` or none.
+//! Digest authentication of both sides (RFC 3261 §22, RFC 7616, RFC 8760): MD5, SHA-256 and SHA-512-256, `qop=auth` or none.
 mod authorization;
 mod challenge;
 mod hash;

@@ -133,7 +133,7 @@ impl DigestSession {
         }
     }
 
-    /// The best challenge of our realm: SHA-256 before MD5, else the first (RFC 8760 §2.4).
+    /// The best challenge of our realm: any other before MD5, else the first (RFC 8760 §2.4).
     fn choose(&self, challenges: Vec<Challenge>) -> Result<Challenge, DigestError> {
         let first_realm = challenges.first().ok_or(DigestError::Unusable)?.realm.clone();
         let is_ours = |challenge: &Challenge| self.realm.as_ref().is_none_or(|realm| *realm == challenge.realm);
