@@ -450,7 +450,13 @@ class Engine:
     Raises EngineClosed, EngineFailed or UsedAfterFork of c2c's error tree, or ValueError.
     """
 
-    def __new__(cls, *, tls: TlsSettings | None = None) -> Engine: ...
+    def __new__(
+        cls,
+        *,
+        tls: TlsSettings | None = None,
+        ip_version: int | None = None,  # 4 or 6: of all connections and sockets
+        port_range: tuple[int, int] | None = None,  # first and last UDP port of calls
+    ) -> Engine: ...
     def take_wake_fd(self) -> int: ...  # once; the caller owns and closes it
     def poll_events(self) -> list[Event]: ...
     def connect(

@@ -50,6 +50,8 @@ def create_webrtc_client(
     block_private_addresses: bool = False,
     call_setup_timeout: float | None = None,
     disconnect_after_call: bool = False,
+    ip_version: Literal[4, 6] | None = None,
+    port_range: tuple[int, int] | None = None,
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
@@ -73,6 +75,8 @@ def create_webrtc_client(
         block_private_addresses=block_private_addresses,
         call_setup_timeout=call_setup_timeout,
         disconnect_after_call=disconnect_after_call,
+        ip_version=ip_version,
+        port_range=port_range,
     )
     return WebRTCClient(config)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, cast
 
 from c2c._endpoint_url import redacted
 from c2c._errors import ConfigError
 from c2c._ice_servers import PcConfig, PeerConnectionConfig, checked_pc_config
-from c2c._route import parse_proxy
+from c2c._route import parse_proxy, version_of
 from c2c._tls import TLSConfig
 from c2c._user_id import check_user_id, warn_of_personal_data
 
@@ -40,6 +39,8 @@ class WebRTCClientConfig:
     block_private_addresses: bool = False
     call_setup_timeout: float | None = None
     disconnect_after_call: bool = False
+    ip_version: Literal[4, 6] | None = None
+    port_range: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
@@ -58,7 +59,9 @@ class WebRTCClientConfig:
             _check_positive("call_setup_timeout", self.call_setup_timeout, float)
         for option in ("register_expires", "session_expires"):
             _check_positive(option, getattr(self, option), int)
-        _check_address(self.local_address)
+        _check_ip_version(self.ip_version)
+        _check_address(self.local_address, self.ip_version)
+        _check_port_range(self.port_range)
         parse_proxy(self.proxy or "", "proxy")
         object.__setattr__(self, "allowed_hosts", _hosts(self.allowed_hosts))
         if self.user_id is not None:
@@ -93,11 +96,32 @@ def _check_positive(option: str, value: object, kind: type[float]) -> None:
         raise ValueError(f"{option}: must be more than 0 and at most 86400 seconds")
 
 
-def _check_address(address: str | None) -> None:
+def _check_ip_version(version: object) -> None:
+    if version is not None and type(version) is not int:
+        raise TypeError(f"ip_version: must be 4, 6 or None, not {type(version).__name__}")
+    if version not in {None, 4, 6}:
+        raise ValueError(f"ip_version: must be 4, 6 or None, not {version}")
+
+
+def _check_address(address: str | None, ip_version: int | None) -> None:
+    if address is None:
+        return
     try:
-        ipaddress.ip_address(address or "127.0.0.1")
+        version = version_of(address)
     except ValueError:
         raise ValueError(f"local_address: {address!r} is no IP address") from None
+    if ip_version not in {None, version}:
+        raise ValueError(f"local_address: {address} is no IPv{ip_version} address, as ip_version={ip_version} wants it")
+
+
+def _check_port_range(ports: object) -> None:
+    if ports is None:
+        return
+    if not isinstance(ports, tuple) or len(ports) != 2 or not all(type(port) is int for port in ports):
+        raise TypeError("port_range: must be (low, high), two ports, or None")
+    low, high = ports
+    if not 0 < low <= high <= 65_535:
+        raise ValueError(f"port_range: must be two ports from 1 to 65535, the lower one first, not {low} and {high}")
 
 
 def _hosts(hosts: object) -> tuple[str, ...] | None:

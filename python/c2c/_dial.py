@@ -13,7 +13,8 @@ import httpcore
 import trio
 
 from c2c._errors import ConfigFetchError
-from c2c._route import PROXY_HINT, is_public
+from c2c._happy_eyeballs import addresses_of, connect_to_first
+from c2c._route import PROXY_HINT, is_public, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,33 +111,37 @@ async def _connect(host: str, port: int, route: Route) -> trio.SocketStream:
     if route.proxy is not None:
         if route.public_only and _is_address(host) and not is_public(host):
             raise _private(host)
-        return await _connect_to_proxy(route.proxy)
+        return await _connect_to_proxy(route.proxy, route.ip_version)
     if not route.public_only:
-        return await trio.open_tcp_stream(host, port)
+        return await _connect_by(host, port, route.ip_version)
     # to the very addresses that were looked at: a second look-up could give others
-    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(address) for *_, (address, *_) in found if is_public(str(address))]
+    addresses = [address for address in await _addresses(host, port, route.ip_version) if is_public(address)]
     if not addresses:
         raise _private(host)
-    return await _connect_to_any(addresses, port)
+    return await connect_to_first(addresses, port)
 
 
-async def _connect_to_proxy(proxy: Proxy) -> trio.SocketStream:
+async def _connect_by(host: str, port: int, ip_version: int | None) -> trio.SocketStream:
+    if ip_version is None:
+        return await trio.open_tcp_stream(host, port)
+    return await connect_to_first(await _addresses(host, port, ip_version), port)
+
+
+async def _addresses(host: str, port: int, ip_version: int | None) -> list[str]:
+    found = await addresses_of(host, port)
+    usable = [address for address in found if ip_version in {None, version_of(address)}]
+    if not usable:
+        text = f"{host} has no IPv{ip_version} address, and ip_version={ip_version} allows no other"
+        raise ConfigFetchError(text, cause=text, hint="leave ip_version out, or give the host such an address")
+    return usable
+
+
+async def _connect_to_proxy(proxy: Proxy, ip_version: int | None) -> trio.SocketStream:
     try:
-        return await trio.open_tcp_stream(proxy.host, proxy.port)
+        return await _connect_by(proxy.host, proxy.port, ip_version)
     except OSError as error:
         failure = _proxy_failure(proxy, _text(next(iter(_roots(error)), error)))
     raise failure
-
-
-async def _connect_to_any(addresses: list[str], port: int) -> trio.SocketStream:
-    *others, last = dict.fromkeys(addresses)
-    for address in others:
-        try:
-            return await trio.open_tcp_stream(address, port)
-        except OSError:
-            continue
-    return await trio.open_tcp_stream(last, port)
 
 
 async def _open_tunnel(stream: trio.abc.Stream, host: str, port: int, proxy: Proxy) -> None:

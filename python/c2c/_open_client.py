@@ -43,11 +43,12 @@ class OpenClient:
         self._config = config
         self._bus = bus
         self._states = states
-        self._engine = open_engine(trust)
+        self._engine = open_engine(trust, config)
         routing = Routing(
             proxy=config.proxy,
             public_only=config.block_private_addresses,
             allowed_hosts=None if config.allowed_hosts is None else tuple(config.allowed_hosts),
+            ip_version=config.ip_version,
         )
         self.configs = ConfigManager(config.endpoint_url, config.user_id, trust, config.config_timeout, routing)
         self._audio = AudioManager(self._engine, bus)
@@ -241,11 +242,11 @@ class OpenClient:
             self._give_up(ConnectTimeout("Call setup timeout", cause=EndCause.SETUP_TIMEOUT, hint=hint))
 
 
-def open_engine(trust: Trust) -> Engine:
+def open_engine(trust: Trust, config: WebRTCClientConfig) -> Engine:
     """Returns a new engine: the client's half of the border."""
     from c2c._c2c import Engine
 
-    return Engine(tls=trust.settings())
+    return Engine(tls=trust.settings(), ip_version=config.ip_version, port_range=config.port_range)
 
 
 @contextmanager

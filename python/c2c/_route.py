@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from c2c._endpoint_url import is_loopback
@@ -37,6 +37,7 @@ class Route:
 
     proxy: Proxy | None = None
     public_only: bool = False
+    ip_version: Literal[4, 6] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Routing:
     proxy: str | None = field(default=None, repr=False)
     public_only: bool = False
     allowed_hosts: tuple[str, ...] | None = None
+    ip_version: Literal[4, 6] | None = None
 
     def allows(self, host: str) -> bool:
         """Whether `host` may be connected to, as far as names go; `.example.com` stands for all names below it."""
@@ -56,12 +58,11 @@ class Routing:
 
     def to(self, host: str, port: int) -> Route:
         """Returns the way to a server; `ConfigError` when the environment names a proxy that is none."""
-        if self.proxy is not None:
-            return Route(proxy=parse_proxy(self.proxy, "proxy"), public_only=self.public_only)
         try:
-            return Route(proxy=_environment_proxy(host, port), public_only=self.public_only)
+            proxy = _environment_proxy(host, port) if self.proxy is None else parse_proxy(self.proxy, "proxy")
         except ValueError as error:
             raise ConfigError(str(error), cause=str(error), hint="correct the variable, or give proxy=") from None
+        return Route(proxy=proxy, public_only=self.public_only, ip_version=self.ip_version)
 
 
 def parse_proxy(url: str, option: str) -> Proxy | None:
@@ -84,6 +85,11 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or _behind_nat64(ip) or ip
     return ip.is_global and not ip.is_multicast
+
+
+def version_of(address: str) -> int:
+    """Whether an IP address is of version 4 or 6."""
+    return ipaddress.ip_address(address.partition("%")[0]).version
 
 
 def _basic(username: str | None, password: str | None) -> str | None:

@@ -42,7 +42,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
     engine = FakeEngine()
-    monkeypatch.setattr("c2c._open_client.open_engine", lambda _: engine)
+    monkeypatch.setattr("c2c._open_client.open_engine", lambda *_: engine)
     yield engine
     engine.release()
 

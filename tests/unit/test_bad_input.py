@@ -48,6 +48,11 @@ OPTIONS: dict[str, Bad] = {
     "block_private_addresses": FLAGS,
     "call_setup_timeout": SECONDS,
     "disconnect_after_call": FLAGS,
+    "ip_version": [("4", TypeError), (True, TypeError), (5, ValueError), (0, ValueError)],
+    "port_range": [
+        *((40_000, TypeError), ([1, 2], TypeError), ((1, 2, 3), TypeError), ((1.5, 2), TypeError)),
+        *(((True, 9), TypeError), ((0, 9), ValueError), ((9, 8), ValueError), ((1, 65_536), ValueError)),
+    ],
 }  # fmt: skip
 
 TONES: dict[str, Bad] = {

@@ -23,7 +23,7 @@ use crate::call::CallStats;
 use crate::dtmf::dtmf_request;
 use crate::error::{check_process, engine_error, engine_failed};
 use crate::event::Event;
-use crate::settings::{ProxySettings, SipSettings, TlsSettings};
+use crate::settings::{ProxySettings, SipSettings, TlsSettings, socket_options};
 
 /// The driver of all engines of the process. Taken while attached to the interpreter only, so that no fork finds it locked.
 static DRIVERS: Drivers<UserAgent> = Drivers::new();
@@ -42,9 +42,15 @@ pub(crate) struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (*, tls=None))]
-    fn new(py: Python<'_>, tls: Option<&TlsSettings>) -> PyResult<Self> {
+    #[pyo3(signature = (*, tls=None, ip_version=None, port_range=None))]
+    fn new(
+        py: Python<'_>,
+        tls: Option<&TlsSettings>,
+        ip_version: Option<u8>,
+        port_range: Option<(u16, u16)>,
+    ) -> PyResult<Self> {
         let refused = |error: EngineError| engine_error(py, &error);
+        let sockets = socket_options(ip_version, port_range)?;
         let tls = trust(tls).map_err(refused)?;
         let certificate = py.detach(DtlsCertificate::generate);
         let certificate = certificate.map_err(|error| engine_failed(py, error.to_string()))?;
@@ -58,6 +64,7 @@ impl Engine {
             tls,
             farewell: Some(Command::Disconnect),
             open_limit: OPEN_LIMIT,
+            sockets,
         };
         let (client, wake) = DRIVERS
             .acquire()

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use c2c_engine::proxy::Proxy;
+use c2c_engine::socket_options::{IpVersion, PortRange, SocketOptions};
 use c2c_proto::io::{self, KeepAlive, KeepAliveKind, Secret};
 use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
 use pyo3::exceptions::PyValueError;
@@ -165,6 +166,22 @@ impl ProxySettings {
             self.0.host, self.0.port
         )
     }
+}
+
+/// Which addresses and ports an engine's sockets may have.
+pub(crate) fn socket_options(ip_version: Option<u8>, port_range: Option<(u16, u16)>) -> PyResult<SocketOptions> {
+    let ip_version = match ip_version {
+        None => None,
+        Some(4) => Some(IpVersion::V4),
+        Some(6) => Some(IpVersion::V6),
+        Some(_) => return Err(PyValueError::new_err("ip_version: must be 4 or 6")),
+    };
+    let no_ports = || PyValueError::new_err("port_range: must be two ports, the lower one first");
+    let udp_ports = port_range.map(|(first, last)| PortRange::new(first, last).ok_or_else(no_ports));
+    Ok(SocketOptions {
+        ip_version,
+        udp_ports: udp_ports.transpose()?,
+    })
 }
 
 fn default_user_agent() -> String {

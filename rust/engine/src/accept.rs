@@ -11,6 +11,7 @@ use tungstenite::http::{HeaderValue, StatusCode};
 
 use crate::connect::interfaces;
 use crate::listener::Welcome;
+use crate::socket_options::SocketOptions;
 use crate::stream::{Stream, Wire};
 use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
 
@@ -44,7 +45,7 @@ pub(crate) fn accept_websocket(
         socket,
         local,
         remote,
-        interfaces: interfaces(remote),
+        interfaces: interfaces(remote, SocketOptions::default()),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Opening a client's WebSocket: name, TCP, TLS, HTTP upgrade with subprotocol `sip` (RFC 7118 §4), each within a time limit.
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -14,8 +14,10 @@ use tungstenite::handshake::client::{Request as HttpRequest, generate_key};
 use tungstenite::http::Uri;
 use tungstenite::{Error, client};
 
+use crate::happy_eyeballs::connect_first;
 use crate::resolve::{literal, resolve};
 use crate::route::{Route, is_public};
+use crate::socket_options::SocketOptions;
 use crate::stream::{Stream, Wire};
 use crate::tls::TlsTrust;
 use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
@@ -62,6 +64,7 @@ pub(crate) struct Request {
     pub(crate) uri: String,
     pub(crate) trust: TlsTrust,
     pub(crate) route: Route,
+    pub(crate) sockets: SocketOptions,
     pub(crate) limit: Duration,
     pub(crate) progress: Progress,
 }
@@ -79,6 +82,7 @@ pub(crate) fn open_websocket(
     let Request {
         trust,
         route,
+        sockets,
         limit,
         progress,
         ..
@@ -90,6 +94,7 @@ pub(crate) fn open_websocket(
     let attempt = Attempt {
         trust,
         route,
+        sockets,
         progress,
         deadline: Instant::now() + limit,
         target,
@@ -107,6 +112,7 @@ struct Attempt {
     target: Target,
     trust: TlsTrust,
     route: Route,
+    sockets: SocketOptions,
     progress: Progress,
     deadline: Instant,
 }
@@ -138,17 +144,16 @@ impl Attempt {
             socket,
             local,
             remote,
-            interfaces: interfaces(remote),
+            interfaces: interfaces(remote, self.sockets),
         }))
     }
 
     fn check_addresses(&self, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, TransportFailure> {
         let proxy = self.route.proxy.as_ref();
         let host = proxy.map_or_else(|| self.target.host.clone(), |proxy| format!("proxy {}", proxy.host));
-        let mut addresses = found.map_err(|error| failure(TransportStep::Resolve, format!("{host}: {error}")))?;
-        if addresses.is_empty() {
-            return Err(failure(TransportStep::Resolve, format!("{host} has no address")));
-        }
+        let unresolved = |why: String| failure(TransportStep::Resolve, format!("{host}: {why}"));
+        let found = found.map_err(|error| unresolved(error.to_string()))?;
+        let mut addresses = self.sockets.usable(found).map_err(unresolved)?;
         let is_near = proxy.is_none() && addresses.iter().all(|address| address.ip().is_loopback());
         if !self.target.tls && !is_near {
             return Err(final_failure(
@@ -213,30 +218,6 @@ impl Attempt {
     }
 }
 
-/// TCP to the first address that takes it; each has `each` at most.
-pub(crate) fn connect_first(
-    addresses: &[SocketAddr],
-    deadline: Instant,
-    each: Duration,
-) -> Result<TcpStream, TransportFailure> {
-    let mut causes = Vec::new();
-    if addresses.is_empty() {
-        causes.push("the name has no address".to_owned());
-    }
-    for address in addresses {
-        let left = deadline.saturating_duration_since(Instant::now()).min(each);
-        if left.is_zero() {
-            causes.push("no answer in time".to_owned());
-            break;
-        }
-        match TcpStream::connect_timeout(address, left) {
-            Ok(tcp) => return Ok(tcp),
-            Err(error) => causes.push(format!("{address}: {error}{}", crate::error::remedy(&error))),
-        }
-    }
-    Err(connection_failure(causes.join("; ")))
-}
-
 /// TLS with a server that must prove to be `host`.
 pub(crate) fn handshake(mut wire: Wire, trust: &TlsTrust, host: &str) -> Result<Stream, TransportFailure> {
     let config = trust.config().map_err(|why| final_failure(TransportStep::Tls, why))?;
@@ -257,17 +238,21 @@ pub(crate) fn connection_failure(cause: String) -> TransportFailure {
     failure(TransportStep::Connect, cause)
 }
 
-/// Addresses of all interfaces that are up. Loopback only where the server is there too; link-local IPv6 never, since it
+/// Addresses of all interfaces that are up and may be used. Loopback only where the server is there too; link-local IPv6 never, since it
 /// needs a scope to be of use.
-pub(crate) fn interfaces(server: SocketAddr) -> Vec<IpAddr> {
+pub(crate) fn interfaces(server: SocketAddr, sockets: SocketOptions) -> Vec<IpAddr> {
     let all = if_addrs::get_if_addrs().unwrap_or_default();
     let up = all
         .into_iter()
         .filter(|interface| interface.is_oper_up() || interface.is_loopback());
-    let wanted = up.map(|interface| interface.ip()).filter(|ip| match ip {
-        ip if ip.is_loopback() => server.ip().is_loopback(),
-        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
-        IpAddr::V4(_) => true,
+    let wanted = up.map(|interface| interface.ip());
+    let wanted = wanted.filter(|ip| {
+        sockets.allows(*ip)
+            && match ip {
+                ip if ip.is_loopback() => server.ip().is_loopback(),
+                IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+                IpAddr::V4(_) => true,
+            }
     });
     wanted.collect()
 }

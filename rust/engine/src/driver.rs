@@ -29,6 +29,7 @@ use crate::histogram::{DurationCounts, Histogram};
 use crate::listener::{ListenOptions, Listener};
 use crate::mailbox::{AgentId, Mailbox};
 use crate::server_stream::OpenServerStream;
+use crate::socket_options::SocketOptions;
 use crate::tls::TlsTrust;
 use crate::websocket::OpenWebSocket;
 use crate::{logs, threads};
@@ -45,6 +46,8 @@ pub struct ClientOptions<A: Agent> {
     pub farewell: Option<A::Command>,
     /// Time for one attempt to open its WebSocket; [`OPEN_LIMIT`] is usual.
     pub open_limit: Duration,
+    /// Which addresses and ports its sockets may have.
+    pub sockets: SocketOptions,
 }
 
 /// A handle on a driver thread; the thread ends with the last handle and the last of its agents.

@@ -10,6 +10,7 @@ mod connect;
 pub mod driver;
 pub mod error;
 pub mod event_queue;
+mod happy_eyeballs;
 mod histogram;
 pub mod listener;
 pub mod logs;
@@ -20,6 +21,7 @@ mod resolve;
 pub mod route;
 mod server_stream;
 mod slots;
+pub mod socket_options;
 mod stream;
 #[doc(hidden)]
 pub mod survival;

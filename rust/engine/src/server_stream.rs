@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use c2c_proto::io::TransportFailure;
 
-use crate::connect::{connect_first, handshake};
+use crate::connect::handshake;
+use crate::happy_eyeballs::connect_first;
 use crate::resolve::{literal, resolve};
+use crate::socket_options::SocketOptions;
 use crate::stream::{Stream, Wire};
 use crate::tls::TlsTrust;
 use crate::workers::Workers;
@@ -26,6 +28,7 @@ pub(crate) struct Destination {
     pub(crate) port: u16,
     /// The name that the certificate must have, and whom to trust; plain TCP without.
     pub(crate) tls: Option<(String, TlsTrust)>,
+    pub(crate) sockets: SocketOptions,
 }
 
 /// What a worker hands to the driver.
@@ -90,7 +93,8 @@ fn open(
     deadline: Instant,
 ) -> Result<Box<OpenServerStream>, TransportFailure> {
     let lost = |error: io::Error| crate::connect::connection_failure(error.to_string());
-    let addresses = found.map_err(lost)?;
+    let addresses = destination.sockets.usable(found.map_err(lost)?);
+    let addresses = addresses.map_err(crate::connect::connection_failure)?;
     let tcp = connect_first(&addresses, deadline, ADDRESS_LIMIT)?;
     let (local, remote) = (tcp.local_addr().map_err(lost)?, tcp.peer_addr().map_err(lost)?);
     let wire = Wire::until(tcp, deadline).map_err(lost)?;
@@ -179,6 +183,7 @@ mod tests {
             host: address.ip().to_string(),
             port: address.port(),
             tls: None,
+            sockets: SocketOptions::default(),
         };
         let (sender, receiver) = channel();
         let workers = Workers::new();
@@ -249,6 +254,7 @@ mod tests {
             host: "127.0.0.1".into(),
             port,
             tls: None,
+            sockets: SocketOptions::default(),
         };
         let (sender, receiver) = channel();
         let workers = Workers::new();

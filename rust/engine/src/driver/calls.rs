@@ -10,6 +10,7 @@ use super::call_streams::CallStreams;
 use super::sources::{Source, Sources};
 use crate::call_rings::CallRings;
 use crate::mailbox::AgentId;
+use crate::socket_options::SocketOptions;
 use crate::udp::{Received, UdpEndpoint};
 
 /// A call of an agent.
@@ -29,10 +30,11 @@ impl Call {
         agent: AgentId,
         call: CallId,
         addresses: &[IpAddr],
+        options: SocketOptions,
     ) -> UdpInput {
         let (mut bound, mut refusals) = (Vec::new(), Vec::new());
         for address in addresses {
-            match self.bind_one(sources, agent, call, *address) {
+            match self.bind_one(sources, agent, call, (*address, options)) {
                 Ok(local) => bound.push(local),
                 Err(cause) => refusals.push(cause),
             }
@@ -49,9 +51,9 @@ impl Call {
         sources: &mut Sources,
         agent: AgentId,
         call: CallId,
-        address: IpAddr,
+        (address, options): (IpAddr, SocketOptions),
     ) -> Result<SocketAddr, String> {
-        let mut endpoint = UdpEndpoint::bind(address)?;
+        let mut endpoint = UdpEndpoint::bind(address, options)?;
         let source = Source::Udp(agent, call, self.sockets.len());
         let token = sources.add(source, &mut endpoint, Interest::READABLE);
         let token = token.map_err(|error| format!("watching a UDP socket: {error}"))?;

@@ -17,6 +17,7 @@ use crate::audio_ring::{ReaderRing, WriterRing, end_reader, end_writer};
 use crate::mailbox::{AgentId, Directive, Mailbox};
 use crate::route::Route;
 use crate::slots::Slots;
+use crate::socket_options::SocketOptions;
 use crate::tls::TlsTrust;
 use crate::udp::Received;
 use crate::websocket::{Incoming, OpenWebSocket, WebSocketEnd};
@@ -69,6 +70,7 @@ pub(crate) struct Seat<A: Agent> {
     agent: A,
     mailbox: Arc<Mailbox<A::Command, A::Event>>,
     dialing: Option<Dialing>,
+    sockets: SocketOptions,
     farewell: Option<A::Command>,
     line: Line,
     calls: HashMap<CallId, Call>,
@@ -90,6 +92,7 @@ impl<A: Agent + 'static> Seat<A> {
             tls,
             farewell,
             open_limit,
+            sockets,
         } = options;
         let dialing = Some(Dialing {
             tls,
@@ -98,6 +101,7 @@ impl<A: Agent + 'static> Seat<A> {
         });
         Self {
             dialing,
+            sockets,
             farewell,
             ..Self::new(id, id, agent, mailbox)
         }
@@ -120,6 +124,7 @@ impl<A: Agent + 'static> Seat<A> {
             agent,
             mailbox,
             dialing: None,
+            sockets: SocketOptions::default(),
             farewell: None,
             line: Line::default(),
             calls: HashMap::new(),

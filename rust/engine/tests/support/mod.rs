@@ -20,6 +20,7 @@ use c2c_engine::agent::Agent;
 use c2c_engine::client::{Client, ClientEvent};
 use c2c_engine::driver::{ClientOptions, Driver, OPEN_LIMIT};
 use c2c_engine::listener::{ListenOptions, Listener, ListenerEvent, Welcome};
+use c2c_engine::socket_options::SocketOptions;
 use c2c_engine::tls::{TlsTrust, provider};
 use c2c_proto::io::{
     AudioPort, CallId, Datagram, NetworkInput, NetworkRequest, Output, StreamId, Transmit, TransportFailure,
@@ -258,6 +259,7 @@ impl Owner {
             tls,
             farewell: None,
             open_limit,
+            sockets: SocketOptions::default(),
         };
         let (client, wake) = driver.add(options).unwrap();
         blocking(&wake);

@@ -69,6 +69,7 @@ impl<A: Agent + 'static> Seat<A> {
             uri,
             trust,
             route,
+            sockets: self.sockets,
             limit,
             progress,
         };
@@ -80,7 +81,7 @@ impl<A: Agent + 'static> Seat<A> {
 
     fn bind(&mut self, floor: &mut Floor<A>, call: CallId, addresses: &[IpAddr], now: Instant) {
         let state = self.calls.entry(call).or_default();
-        let input = state.bind(&mut floor.sources, self.id, call, addresses);
+        let input = state.bind(&mut floor.sources, self.id, call, addresses, self.sockets);
         self.agent.handle_udp(call, input, now);
     }
 

@@ -50,9 +50,9 @@ impl<A: Agent + 'static> Seat<A> {
         if !self.calls.contains_key(&call) {
             return;
         }
-        let addresses: Result<Vec<IpAddr>, String> = found
-            .map(|found| found.iter().map(SocketAddr::ip).collect())
-            .map_err(|error| error.to_string());
+        let found = found.map_err(|error| error.to_string());
+        let usable = found.and_then(|found| self.sockets.usable(found));
+        let addresses: Result<Vec<IpAddr>, String> = usable.map(|found| found.iter().map(SocketAddr::ip).collect());
         self.agent
             .handle_network(call, NetworkInput::Resolved { host, addresses }, now);
     }
@@ -131,13 +131,15 @@ impl<A: Agent + 'static> Seat<A> {
         };
         let (inbox, id) = (floor.inbox.clone(), self.id);
         let tls = tls_name.map(|name| (name, trust));
-        open_server_stream(
-            Destination { host, port, tls },
-            &floor.server_connectors,
-            move |result| {
-                inbox.send(Note::StreamOpened(id, call, stream, result));
-            },
-        );
+        let destination = Destination {
+            host,
+            port,
+            tls,
+            sockets: self.sockets,
+        };
+        open_server_stream(destination, &floor.server_connectors, move |result| {
+            inbox.send(Note::StreamOpened(id, call, stream, result));
+        });
     }
 
     fn stream_ended(&mut self, floor: &mut Floor<A>, call: CallId, stream: StreamId, reason: String, now: Instant) {
