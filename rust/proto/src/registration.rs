@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use crate::call::end::{cause, cause_of_status};
-use crate::io::{Event, RandomSource};
+use crate::io::{Event, RandomSource, Stage};
 use crate::sip::digest::DigestError;
 use crate::sip::header::HeaderName;
 use crate::sip::{Method, NameAddr, Request, RequestHead, Response};
@@ -169,10 +169,17 @@ impl Registration {
             return self.fail_without_contact(response, ctx);
         };
         identity.grant(ours);
+        let is_followed = identity.follow_service_route(&response.headers);
         let granted = ours.params().get("expires").and_then(|text| text.parse().ok());
         let expires = granted
             .or(response.headers.expires().ok().flatten())
             .unwrap_or(self.expires);
+        if !is_followed {
+            ctx.emit(Event::Warning {
+                stage: Stage::Register,
+                text: "the registrar's Service-Route cannot be followed; calls go without it".to_owned(),
+            });
+        }
         self.granted(expires, ctx);
     }
 

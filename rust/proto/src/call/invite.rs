@@ -10,7 +10,7 @@ use crate::sip::{Dialog, Headers, Method, Request, RequestHead, Response, Uri};
 use crate::user_agent::context::Context;
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
-/// Most early dialogs of one INVITE whose requests are recognised.
+/// Most branches of one INVITE that are told apart.
 const MAX_EARLY: usize = 8;
 
 /// What the INVITE says, and what was heard of it.
@@ -25,6 +25,8 @@ pub(super) struct Invite {
     pub(super) cancel: Cancel,
     /// The ACK of the call's 2xx, sent again when the 2xx comes again.
     ack: Vec<u8>,
+    /// The ACKs of branches that lost, by their tags; each got its BYE.
+    declined: Vec<(String, Vec<u8>)>,
 }
 
 impl Invite {
@@ -48,6 +50,7 @@ impl Invite {
             early_tags: Vec::new(),
             cancel: Cancel::No,
             ack: Vec::new(),
+            declined: Vec::new(),
         })
     }
 
@@ -58,6 +61,20 @@ impl Invite {
         let from = headers.from().ok().and_then(|from| from.tag());
         let is_known = |tag| self.early_tags.iter().any(|early| early == tag);
         to && headers.call_id() == Ok(self.call_id.as_str()) && from.is_some_and(is_known)
+    }
+
+    /// The ACK for a 2xx that comes again, of a branch that has had its BYE.
+    fn ack_of_declined(&self, response: &Response) -> Option<Vec<u8>> {
+        let to = response.headers.to().ok()?;
+        let tag = to.tag().unwrap_or_default();
+        let declined = self.declined.iter().find(|(declined, _)| declined == tag)?;
+        Some(declined.1.clone())
+    }
+
+    fn remember_declined(&mut self, tag: &str, ack: Vec<u8>) {
+        if self.declined.len() < MAX_EARLY {
+            self.declined.push((tag.to_owned(), ack));
+        }
     }
 
     fn remember_early(&mut self, tag: &str) {
@@ -102,7 +119,7 @@ impl Call {
         let mut request = RequestHead {
             method: Method::Invite,
             uri: self.invite.target.clone(),
-            routes: &[],
+            routes: identity.service_route(),
             via,
             to: &format!("<{}>", self.invite.target),
             from: &from,
@@ -147,6 +164,9 @@ impl Call {
             .is_some_and(|dialog| dialog.matches_response(response));
         if is_ours {
             let ack = self.invite.ack.clone();
+            return ctx.output(crate::io::Output::Send(ack));
+        }
+        if let Some(ack) = self.invite.ack_of_declined(response) {
             return ctx.output(crate::io::Output::Send(ack));
         }
         match Dialog::from_response(invite, response) {
@@ -201,7 +221,8 @@ impl Call {
     /// A 2xx of another branch, or one that crossed our CANCEL: acknowledged and ended.
     fn decline(&mut self, dialog: &mut Dialog, response: &Response, ctx: &mut Context<'_>) {
         let ack = ack_of(dialog, response, ctx);
-        ctx.send_ack(ack);
+        let ack = ctx.send_ack(ack);
+        self.invite.remember_declined(&dialog.id().remote_tag, ack);
         send_bye(dialog, Owner::Stray(self.id()), None, ctx);
     }
 

@@ -1,13 +1,17 @@
 //! Who we are to the SIP server: our addresses, and the header fields that every message of ours carries.
 use crate::error::SettingsError;
 use crate::io::{RandomSource, SipSettings};
+use crate::sip::header::HeaderName;
 use crate::sip::identifiers::{random_branch, random_token};
-use crate::sip::{Capabilities, LocalHop, Method, NameAddr, Request, Uri, UriRef};
+use crate::sip::{Capabilities, Headers, LocalHop, Method, NameAddr, Request, Uri, UriRef};
 
 /// What we accept in a dialog.
 pub(crate) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,UPDATE,OPTIONS,INFO";
 /// What we accept as a body.
 pub(crate) const ACCEPT: &str = "application/sdp,application/json,application/dtmf-relay";
+
+/// Most proxies of a service route.
+const MAX_SERVICE_ROUTE: usize = 8;
 
 /// Addresses of one registration or connection.
 #[derive(Debug)]
@@ -20,6 +24,7 @@ pub(crate) struct Identity {
     contact_user: String,
     instance: String,
     gruu: Option<Uri>,
+    service_route: Vec<String>,
 }
 
 impl Identity {
@@ -46,6 +51,7 @@ impl Identity {
             contact_user: name(random, 8),
             instance: instance.to_owned(),
             gruu: None,
+            service_route: Vec::new(),
             settings,
         })
     }
@@ -96,6 +102,27 @@ impl Identity {
     pub(crate) fn grant(&mut self, contact: &NameAddr<'_>) {
         let gruu = contact.params().unquoted("pub-gruu");
         self.gruu = gruu.and_then(|uri| Uri::parse(uri.as_ref()).ok());
+    }
+
+    /// Takes the Service-Route of a REGISTER's 2xx, or that there is none any more (RFC 3608 §6.1); `false` for one that
+    /// cannot be followed: malformed, too long, or through a proxy that does not route loosely.
+    pub(crate) fn follow_service_route(&mut self, headers: &Headers) -> bool {
+        self.service_route.clear();
+        let is_loose = |route: &NameAddr<'_>| route.uri().params().has("lr");
+        let routes = headers.addresses(HeaderName::ServiceRoute).take(MAX_SERVICE_ROUTE + 1);
+        let routes: Option<Vec<String>> = routes
+            .map(|route| route.ok().filter(is_loose).map(|route| route.to_string()))
+            .collect();
+        match routes.filter(|routes| routes.len() <= MAX_SERVICE_ROUTE) {
+            Some(routes) => self.service_route = routes,
+            None => return false,
+        }
+        true
+    }
+
+    /// Routes of a request that starts a dialog.
+    pub(crate) fn service_route(&self) -> &[String] {
+        &self.service_route
     }
 
     /// Whether a Request-URI names us.

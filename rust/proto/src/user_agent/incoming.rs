@@ -155,7 +155,7 @@ fn answer_stranger(request: &Request, ctx: &mut Context<'_>) {
         Method::Options => answer_options(request, ctx),
         // calls to us are opt-in, and there is no way yet to opt in
         Method::Invite => ctx.refuse(request, 403, "Forbidden"),
-        Method::Bye | Method::Info | Method::Update | Method::Prack => {
+        Method::Bye | Method::Info | Method::Notify | Method::Update | Method::Prack => {
             ctx.refuse(request, 481, "Call/Transaction Does Not Exist");
         }
         _ => refuse_method(request, ctx),

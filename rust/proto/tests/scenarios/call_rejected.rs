@@ -12,22 +12,28 @@ fn ringing() -> (Rig, Heard) {
 
 #[test]
 fn the_status_becomes_cause_and_description() {
-    let table = [
-        (302, "Redirected"),
-        (403, "Rejected"),
-        (404, "Not Found"),
-        (408, "Unavailable"),
-        (480, "Unavailable"),
-        (484, "Address Incomplete"),
-        (486, "Busy"),
-        (487, "SIP Failure Code"),
-        (488, "Incompatible SDP"),
-        (500, "SIP Failure Code"),
-        (503, "SIP Failure Code"),
-        (600, "Busy"),
-        (603, "Rejected"),
+    // SDK facts, section 6, all of it
+    let table: [(&str, &[u16]); 9] = [
+        ("Redirected", &[300, 301, 302, 305, 380]),
+        ("Busy", &[486, 600]),
+        ("Rejected", &[403, 603]),
+        ("Not Found", &[404, 604]),
+        ("Unavailable", &[480, 410, 408, 430]),
+        ("Address Incomplete", &[484, 424]),
+        ("Incompatible SDP", &[488, 606]),
+        ("Authentication Error", &[401, 407]),
+        (
+            "SIP Failure Code",
+            &[
+                303, 399, 400, 402, 405, 406, 413, 415, 420, 421, 423, 429, 433, 481, 482, 483, 487, 491, 500, 501,
+                502, 503, 504, 505, 513, 580, 607, 699,
+            ],
+        ),
     ];
-    for (status, cause) in table {
+    for (cause, status) in table
+        .iter()
+        .flat_map(|(cause, list)| list.iter().map(|status| (*cause, *status)))
+    {
         let (mut rig, invite) = ringing();
         rig.say(&invite.reply(status, "No").tag("callee"));
         let ack = rig.hear("ACK");
@@ -40,6 +46,18 @@ fn the_status_becomes_cause_and_description() {
         assert_eq!(rig.run_out(), Duration::ZERO);
         assert_eq!(rig.released.len(), 1);
     }
+}
+
+/// 3xx: nobody is called instead, whatever Contact says.
+#[test]
+fn a_redirection_is_not_followed() {
+    let (mut rig, invite) = ringing();
+    let elsewhere = invite.reply(302, "Moved Temporarily").tag("callee");
+    rig.say(&elsewhere.header("Contact", "<sip:premium@elsewhere.example>"));
+    rig.hear("ACK");
+    rig.hear_nothing();
+    assert!(rig.end().0.hint.contains("not followed"));
+    assert_eq!(rig.events(), ["Failed remote Redirected 302"]);
 }
 
 #[test]

@@ -15,6 +15,13 @@ fn in_call(session_expires: Option<&str>) -> (Rig, ServerDialog) {
     (rig, ServerDialog::new(&invite, "callee"))
 }
 
+/// The far end's answer to an offer of ours in mid-call.
+fn answer_to(rig: &mut Rig, offer: &str) -> String {
+    let now = rig.now;
+    let far = rig.far.as_mut().unwrap();
+    far.session.handle_offer(offer.as_bytes(), now).unwrap()
+}
+
 fn refresh_after(rig: &mut Rig, seconds: u64) -> Heard {
     rig.advance(Duration::from_secs(seconds - 1));
     rig.hear_nothing();
@@ -115,4 +122,43 @@ fn an_interval_below_ours_is_refused() {
     rig.say(&dialog.request("UPDATE").header("Session-Expires", "30;refresher=uac"));
     let refusal = rig.hear("SIP/2.0");
     assert_eq!((refusal.second(), refusal.header("Min-SE")), ("422", "60"));
+}
+
+#[test]
+fn also_when_an_invite_asks_for_it() {
+    let (mut rig, mut dialog) = in_call(Some("90;refresher=uac"));
+    rig.say(&dialog.request("INVITE").header("Session-Expires", "59"));
+    let refusal = rig.hear("SIP/2.0");
+    assert_eq!((refusal.second(), refusal.header("Min-SE")), ("422", "60"));
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn an_invite_refreshes_as_an_update_does() {
+    let (mut rig, mut dialog) = in_call(Some("90;refresher=uas"));
+    rig.advance(Duration::from_secs(60));
+    rig.say(&dialog.request("INVITE").header("Session-Expires", "180;refresher=uac"));
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!(
+        (ok.second(), ok.header("Session-Expires")),
+        ("200", "180;refresher=uac")
+    );
+    let answer = answer_to(&mut rig, &ok.body);
+    rig.say(&dialog.numbered("ACK", dialog.cseq).sdp(&answer));
+    rig.advance(Duration::from_secs(197));
+    rig.hear_nothing();
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(
+        rig.hear("BYE").header("Reason"),
+        "SIP ;cause=408; text=\"Session Timer Expired\""
+    );
+    assert_eq!(rig.events(), ["Ended local Request Timeout"]);
+}
+
+#[test]
+fn the_role_can_pass_to_us() {
+    let (mut rig, mut dialog) = in_call(Some("90;refresher=uas"));
+    rig.say(&dialog.request("UPDATE").header("Session-Expires", "120;refresher=uas"));
+    assert_eq!(rig.hear("SIP/2.0").header("Session-Expires"), "120;refresher=uas");
+    refresh_after(&mut rig, 60);
 }

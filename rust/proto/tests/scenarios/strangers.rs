@@ -20,7 +20,7 @@ fn requests_out_of_dialog_are_answered_by_the_table() {
         ("OPTIONS", US, 200),
         ("MESSAGE", US, 405),
         ("SUBSCRIBE", US, 405),
-        ("NOTIFY", US, 405),
+        ("NOTIFY", US, 481),
         ("REFER", US, 405),
         ("PUBLISH", US, 405),
         ("MADEUP", US, 405),
