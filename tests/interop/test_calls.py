@@ -237,3 +237,19 @@ async def hold_the_line(rig: Rig, user: str, agent: BrowserAgent) -> None:
         assert agent.last_call()["phase"] == "confirmed"
         assert (await heard(call, CALLEE_HZ)).is_near(CALLEE_HZ)
         await client.end_call()
+
+
+async def test_an_invite_carries_credentials_and_is_not_challenged(
+    rig: Rig, callee: BrowserAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kamailio takes REGISTER's nonce again, in INVITE: one round trip to ringing."""
+    caplog.set_level("DEBUG", logger="c2c.proto.sip")
+    async with new_client(rig, "callee") as client:
+        call = await client.connect_and_call()
+        await call.wait_answered()
+        await client.end_call()
+    told = [record.getMessage().split(" (")[0] for record in caplog.records if record.name == "c2c.proto.sip"]
+    assert told[:4] == ["sent REGISTER", "received 401 Unauthorized", "sent REGISTER", "received 200 OK"]
+    assert told.count("sent INVITE") == 1
+    assert told.count("received 401 Unauthorized") == 1
+    assert "\r\nAuthorization:" not in callee.received("INVITE")[0]

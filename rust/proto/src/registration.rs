@@ -159,7 +159,6 @@ impl Registration {
     }
 
     fn accept(&mut self, purpose: Purpose, response: &Response, ctx: &mut Context<'_>) {
-        ctx.signaling.digest.handle_success();
         if purpose == Purpose::Unregister {
             return self.forget(ctx);
         }

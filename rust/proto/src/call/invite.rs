@@ -182,7 +182,6 @@ impl Call {
 
     /// The first 2xx. `Answered` is told before the ACK leaves, as JsSIP does.
     fn accept(&mut self, dialog: Dialog, response: &Response, ctx: &mut Context<'_>) {
-        ctx.signaling.digest.handle_success();
         self.dialog = Some(dialog);
         match self.apply_answer(response, ctx) {
             Ok(()) => {
@@ -262,7 +261,7 @@ impl Call {
         self.invite.cseq += 1;
         sent.request.headers.set(HeaderName::SessionExpires, self.timer.offer());
         sent.request.headers.set(HeaderName::MinSe, minimum.unwrap_or_default());
-        ctx.repeat(sent, self.invite.cseq, None);
+        ctx.repeat(sent, self.invite.cseq);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::media::dtls::DtlsCertificate;
 use crate::sip::digest::{Attempts, Credentials, DigestError, DigestSession};
 use crate::sip::header::{HeaderName, Headers};
 use crate::sip::identifiers::random_token;
-use crate::sip::{Method, Request, Response};
+use crate::sip::{Request, Response};
 
 /// What lives as long as the user agent.
 pub(crate) struct Core {
@@ -69,14 +69,16 @@ impl Context<'_> {
         random_token(self.core.random.as_mut())
     }
 
-    /// Closes a request's header and sends it in a transaction; `false` when too many are under way.
+    /// Closes a request's header and sends it in a transaction, with credentials if its realm has asked for any before;
+    /// `false` when too many are under way.
     pub(crate) fn request(&mut self, owner: Owner, mut request: Request) -> bool {
         self.signaling.identity.close(&mut request);
-        self.start(Sent {
+        let sent = Sent {
             owner,
             request,
             attempts: Attempts::default(),
-        })
+        };
+        self.start_authorised(sent)
     }
 
     /// Closes a request's header and sends it as it is, without a transaction: an ACK.
@@ -108,17 +110,18 @@ impl Context<'_> {
             return Err(DigestError::Unusable);
         }
         digest.handle_challenge(&mut sent.attempts, challenged)?;
-        let asked = (&sent.request.method, sent.request.uri.as_str());
-        let authorization = digest.authorization(&mut sent.attempts, asked, self.core.random.as_mut());
-        self.repeat(sent, cseq, authorization.as_ref());
+        self.repeat(sent, cseq);
         Ok(())
     }
 
-    /// Sends a request again with a new branch, this CSeq number and perhaps credentials right behind it.
-    pub(crate) fn repeat(&mut self, mut sent: Sent, cseq: u32, authorization: Option<&(HeaderName<'static>, String)>) {
+    /// Sends a request again with a new branch, this CSeq number and, where they are wanted, fresh credentials.
+    pub(crate) fn repeat(&mut self, mut sent: Sent, cseq: u32) {
         let (via, method) = (self.via(), sent.request.method.clone());
-        sent.request.headers = repeated(&sent.request.headers, &via, (cseq, &method), authorization);
-        self.start(sent);
+        sent.request.headers.set(HeaderName::Via, via);
+        sent.request
+            .headers
+            .set(HeaderName::CSeq, format_args!("{cseq} {method}"));
+        self.start_authorised(sent);
     }
 
     /// A response to a request, with what JsSIP puts into every one.
@@ -150,6 +153,17 @@ impl Context<'_> {
         self.signaling.transactions.respond(request, &response, self.now)
     }
 
+    /// Credentials go right behind CSeq, in the place of such that were there.
+    fn start_authorised(&mut self, mut sent: Sent) -> bool {
+        let asked = (&sent.request.method, sent.request.uri.as_str());
+        let digest = &mut self.signaling.digest;
+        let authorization = digest.authorization(&mut sent.attempts, asked, self.core.random.as_mut());
+        if let Some(authorization) = authorization {
+            sent.request.headers = authorised(&sent.request.headers, &authorization);
+        }
+        self.start(sent)
+    }
+
     fn start(&mut self, sent: Sent) -> bool {
         let bytes = self.signaling.transactions.start(sent, self.now);
         let started = bytes.is_some();
@@ -158,26 +172,18 @@ impl Context<'_> {
     }
 }
 
-/// The same header fields with another Via and CSeq, and with these credentials instead of such that were there.
-fn repeated(
-    headers: &Headers,
-    via: &str,
-    cseq: (u32, &Method),
-    authorization: Option<&(HeaderName<'static>, String)>,
-) -> Headers {
-    let mut repeated = Headers::new();
+/// The same header fields with these credentials instead of such that were there.
+fn authorised(headers: &Headers, authorization: &(HeaderName<'static>, String)) -> Headers {
+    let mut authorised = Headers::new();
     for (name, value) in headers.iter() {
         match name {
-            HeaderName::Via => repeated.push(name, via),
+            HeaderName::Authorization | HeaderName::ProxyAuthorization => {}
             HeaderName::CSeq => {
-                repeated.push(name, format_args!("{} {}", cseq.0, cseq.1));
-                if let Some((name, value)) = authorization {
-                    repeated.push(*name, value);
-                }
+                authorised.push(name, value);
+                authorised.push(authorization.0, &authorization.1);
             }
-            _ if authorization.is_some_and(|(replaced, _)| *replaced == name) => {}
-            _ => repeated.push(name, value),
+            _ => authorised.push(name, value),
         }
     }
-    repeated
+    authorised
 }

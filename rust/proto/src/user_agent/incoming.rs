@@ -41,6 +41,9 @@ impl UserAgent {
         let Some((session, mut ctx)) = self.session(now) else {
             return;
         };
+        if let Some(response) = answer.response.as_ref().filter(|response| response.is_success()) {
+            ctx.signaling.digest.handle_success(&answer.sent.attempts, response);
+        }
         let owner = answer.sent.owner;
         let id = match owner {
             Owner::Registration => return session.registration.handle_answer(answer, &mut ctx),

@@ -12,6 +12,7 @@ mod call_cancelled_while_ringing;
 mod call_rejected;
 mod codec_changed_in_mid_call;
 mod connect_retried;
+mod credentials_sent_ahead;
 mod digest_stale_nonce;
 mod disconnect;
 mod dtmf_both_ways;

@@ -14,14 +14,15 @@ fn registered_for(expires: u32) -> Rig {
 }
 
 #[test]
-fn a_refresh_starts_without_credentials_and_is_not_told() {
+fn a_refresh_carries_credentials_and_is_not_told() {
     let mut rig = registered_for(60);
     rig.advance(Duration::from_secs(54));
     rig.hear_nothing();
     rig.advance(Duration::from_secs(2));
     let refresh = rig.hear("REGISTER");
-    assert_eq!((refresh.cseq(), refresh.get("Authorization")), (3, None));
-    rig.say(&challenge(&refresh, "nonce-2", ""));
+    assert!(is_authorised(&refresh, "nonce-1"));
+    assert_eq!(refresh.cseq(), 3);
+    rig.say(&challenge(&refresh, "nonce-2", ", stale=true"));
     let refresh = rig.hear("REGISTER");
     assert!(is_authorised(&refresh, "nonce-2"));
     rig.say(&granted(&refresh, 60));

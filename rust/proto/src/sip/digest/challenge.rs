@@ -84,6 +84,12 @@ impl fmt::Debug for Challenge {
     }
 }
 
+/// `nextnonce` of an Authentication-Info (RFC 7616 §3.5), which has no scheme.
+pub(super) fn next_nonce(value: &str) -> Option<String> {
+    let nonce = AuthParams(value).get("nextnonce")?;
+    (!nonce.is_empty()).then(|| nonce.into_owned())
+}
+
 /// Parameters of a value of the scheme Digest.
 #[derive(Clone, Copy)]
 pub(super) struct AuthParams<'a>(&'a str);

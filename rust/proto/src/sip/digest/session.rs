@@ -1,23 +1,30 @@
 //! A client's side of digest over many requests: which challenges it answers, and how often.
+use super::challenge::next_nonce;
 use super::{Algorithm, Authorization, Challenge, Credentials};
 use crate::io::RandomSource;
 use crate::sip::header::HeaderName;
 use crate::sip::identifiers::random_token;
 use crate::sip::{Method, Response};
 
-/// Credentials, the realm that may ask for them, and the last nonce.
+/// Credentials, the realm that may ask for them, and its last nonce, which further requests carry unasked.
 #[derive(Clone, Debug)]
 pub struct DigestSession {
     credentials: Credentials,
     realm: Option<String>,
     refuses_md5: bool,
     current: Option<Current>,
+    /// Where REGISTER carries credentials, once it was challenged.
+    register: Option<HeaderName<'static>>,
+    /// Where other requests carry them, once one was challenged; until then as REGISTER.
+    other: Option<HeaderName<'static>>,
 }
 
 /// What one request of ours (with its repetitions) has answered so far.
 #[derive(Clone, Default, Debug)]
 pub struct Attempts {
-    /// The nonce that the last repetition carried.
+    /// Whether it carried credentials, asked for or not.
+    is_authorised: bool,
+    /// The nonce of the last challenge to it that was answered.
     nonce: Option<Nonce>,
     refused: bool,
     stale: bool,
@@ -43,7 +50,7 @@ pub enum DigestError {
 #[derive(Clone, Debug)]
 struct Current {
     challenge: Challenge,
-    header: HeaderName<'static>,
+    /// How often the nonce was used.
     count: u32,
 }
 
@@ -65,6 +72,8 @@ impl DigestSession {
             realm: None,
             refuses_md5: false,
             current: None,
+            register: None,
+            other: None,
         }
     }
 
@@ -89,47 +98,76 @@ impl DigestSession {
 
     /// Takes a 401 or 407 to a request of ours. `Ok` means: repeat the request with [`Self::authorization`], a new branch and
     /// the next CSeq. Credentials that were refused once are sent again only if the server says that just the nonce was
-    /// old, or if they went out ahead of any challenge; and not a third time.
+    /// old, and not a third time. Those that went out ahead of a challenge do not count.
     pub fn handle_challenge(&mut self, attempts: &mut Attempts, response: &Response) -> Result<(), DigestError> {
         let (asking, answering) = match response.status {
             407 => (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization),
             _ => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
         };
         let challenge = self.choose(response.headers.get_all(asking).filter_map(Challenge::parse).collect())?;
-        attempts.allow(&challenge)?;
+        if let Err(error) = attempts.allow(&challenge) {
+            // what was refused is not offered again
+            self.current = None;
+            return Err(error);
+        }
+        let method = response.headers.cseq().map(|cseq| cseq.method);
+        *self.place(method.is_ok_and(|method| method == Method::Register)) = Some(answering);
         let known = self
             .current
             .take()
             .filter(|current| current.challenge.nonce == challenge.nonce);
         let count = known.map_or(0, |current| current.count);
-        self.current = Some(Current {
-            challenge,
-            header: answering,
-            count,
-        });
+        self.current = Some(Current { challenge, count });
         Ok(())
     }
 
-    /// The header for the next request, with the last nonce and its next count; `None` before the first challenge.
+    /// The header for the next request, with the last nonce and its next count: the answer to a challenge, or one ahead of
+    /// it (RFC 7616 §3.6). `None` before the first challenge, and for REGISTER before one to it.
     pub fn authorization(
         &mut self,
         attempts: &mut Attempts,
         request: (&Method, &str),
         random: &mut dyn RandomSource,
     ) -> Option<(HeaderName<'static>, String)> {
+        let header = match request.0 {
+            Method::Register => self.register,
+            _ => self.other.or(self.register),
+        }?;
         let current = self.current.as_mut()?;
-        current.count += 1;
-        attempts.nonce = Some(Nonce(current.challenge.nonce.clone()));
+        current.count = current.count.saturating_add(1);
+        attempts.is_authorised = true;
+        if attempts.refused {
+            attempts.nonce = Some(Nonce(current.challenge.nonce.clone()));
+        }
         let cnonce = random_token(random);
         let answer = Authorization::answer(&current.challenge, &self.credentials, request, current.count, cnonce);
-        Some((current.header, answer.to_string()))
+        Some((header, answer.to_string()))
     }
 
-    /// A request with our credentials was accepted: from now on they are for this realm only, since
-    /// whoever may challenge us could otherwise collect answers for another server (CVE-2021-41158).
-    pub fn handle_success(&mut self) {
-        if let (None, Some(current)) = (&self.realm, &self.current) {
-            self.realm = Some(current.challenge.realm.clone());
+    /// Takes the 2xx to a request of ours. If it carried our credentials, they are for this realm only from now on, since
+    /// whoever may challenge us could otherwise collect answers for another server (CVE-2021-41158); and the nonce that
+    /// the server wants next is used next (RFC 7616 §3.5).
+    pub fn handle_success(&mut self, attempts: &Attempts, response: &Response) {
+        let Some(current) = self.current.as_mut().filter(|_| attempts.is_authorised) else {
+            return;
+        };
+        self.realm.get_or_insert_with(|| current.challenge.realm.clone());
+        let headers = &response.headers;
+        let mut told = ["Authentication-Info", "Proxy-Authentication-Info"]
+            .into_iter()
+            .flat_map(|name| headers.get_all(name));
+        let next = told.find_map(next_nonce);
+        if let Some(nonce) = next.filter(|nonce| *nonce != current.challenge.nonce) {
+            current.challenge.nonce = nonce;
+            current.count = 0;
+        }
+    }
+
+    fn place(&mut self, is_register: bool) -> &mut Option<HeaderName<'static>> {
+        if is_register {
+            &mut self.register
+        } else {
+            &mut self.other
         }
     }
 

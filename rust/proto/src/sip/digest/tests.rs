@@ -109,7 +109,7 @@ fn unusable_challenges_are_not_read() {
     }
 }
 
-fn refusal(status: u16, challenges: &[&str]) -> Response {
+fn refusal(status: u16, challenges: &[&str], method: &str) -> Response {
     let name = if status == 407 {
         "Proxy-Authenticate"
     } else {
@@ -122,7 +122,7 @@ fn refusal(status: u16, challenges: &[&str]) -> Response {
         .concat();
     let text = format!(
         "SIP/2.0 {status} Refused\r\nVia: SIP/2.0/WSS h;branch=z9hG4bK1\r\nTo: <sip:r>;tag=1\r\nFrom: <sip:r>;tag=2\r\n\
-         Call-ID: c\r\nCSeq: 1 REGISTER\r\n{challenges}\r\n"
+         Call-ID: c\r\nCSeq: 1 {method}\r\n{challenges}\r\n"
     );
     match Message::parse(text.as_bytes()) {
         Ok(Message::Response(response)) => response,
@@ -145,8 +145,27 @@ impl Client {
 
     fn challenged(&mut self, challenges: &[&str]) -> Result<String, DigestError> {
         self.session
-            .handle_challenge(&mut self.attempts, &refusal(401, challenges))?;
+            .handle_challenge(&mut self.attempts, &refusal(401, challenges, "REGISTER"))?;
         Ok(self.authorize())
+    }
+
+    /// A 200 to the last request, with these header lines.
+    fn succeeded(&mut self, headers: &str) {
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/WSS x;branch=z9hG4bK1\r\nFrom: <sip:a@r>;tag=1\r\nTo: <sip:a@r>;tag=2\r\n\
+             Call-ID: c\r\nCSeq: 1 REGISTER\r\n{headers}\r\n"
+        );
+        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else {
+            panic!("{text}")
+        };
+        self.session.handle_success(&self.attempts, &response);
+    }
+
+    /// What the next request carries, unasked.
+    fn ahead(&mut self, method: &Method) -> Option<(HeaderName<'static>, String)> {
+        self.attempts = Attempts::default();
+        self.session
+            .authorization(&mut self.attempts, (method, "sip:r"), &mut Counting(0))
     }
 
     fn authorize(&mut self) -> String {
@@ -213,7 +232,7 @@ fn md5_can_be_refused() {
 fn only_the_pinned_realm_is_answered() {
     let mut client = Client::new();
     assert!(client.challenged(&["realm=\"ours\", nonce=\"1\""]).is_ok());
-    client.session.handle_success();
+    client.succeeded("");
     assert_eq!(client.session.realm(), Some("ours"));
     client.attempts = Attempts::default();
     let foreign = DigestError::ForeignRealm("theirs".to_owned());
@@ -276,19 +295,90 @@ fn credentials_sent_ahead_may_be_challenged_once() {
 }
 
 #[test]
-fn a_proxy_is_answered_in_its_own_header() {
+fn credentials_sent_ahead_are_no_password_that_failed() {
     let mut client = Client::new();
-    let response = refusal(407, &["realm=\"r\", nonce=\"1\""]);
-    client
-        .session
-        .handle_challenge(&mut client.attempts, &response)
-        .unwrap();
-    let request = (&Method::Invite, "sip:r");
-    let header = client
-        .session
-        .authorization(&mut client.attempts, request, &mut Counting(0))
-        .unwrap();
-    assert_eq!(header.0, HeaderName::ProxyAuthorization);
+    assert!(client.challenged(&["realm=\"r\", nonce=\"1\", qop=\"auth\""]).is_ok());
+    client.attempts = Attempts::default();
+    client.authorize();
+    // Kamailio's challenges of one second share their nonce
+    let again = client.challenged(&["realm=\"r\", nonce=\"1\", qop=\"auth\""]);
+    assert!(again.unwrap().ends_with("nc=00000003"));
+    let stale = client.challenged(&["realm=\"r\", nonce=\"2\", qop=\"auth\", stale=true"]);
+    assert!(stale.unwrap().ends_with("nc=00000001"));
+    assert_eq!(
+        client.challenged(&["realm=\"r\", nonce=\"3\", qop=\"auth\", stale=true"]),
+        Err(DigestError::Refused)
+    );
+}
+
+#[test]
+fn what_was_refused_is_not_sent_ahead() {
+    let mut client = Client::new();
+    assert!(client.challenged(&["realm=\"r\", nonce=\"1\""]).is_ok());
+    assert!(client.challenged(&["realm=\"r\", nonce=\"2\""]).is_err());
+    assert_eq!(client.ahead(&Method::Register), None);
+}
+
+#[test]
+fn the_server_s_next_nonce_is_counted_anew() {
+    let mut client = Client::new();
+    assert!(client.challenged(&["realm=\"r\", nonce=\"1\", qop=\"auth\""]).is_ok());
+    for (told, expected) in [
+        ("Authentication-Info: qop=auth, rspauth=\"x\"\r\n", "nonce=\"1\" 2"),
+        (
+            "Authentication-Info: nextnonce=\"a,b\", qop=auth\r\n",
+            "nonce=\"a,b\" 1",
+        ),
+        ("Authentication-Info: nextnonce=\"\"\r\n", "nonce=\"a,b\" 2"),
+        ("Proxy-Authentication-Info: nextnonce=\"c\"\r\n", "nonce=\"c\" 1"),
+        ("", "nonce=\"c\" 2"),
+    ] {
+        client.succeeded(told);
+        let (_, value) = client.ahead(&Method::Invite).unwrap();
+        let (nonce, count) = expected.split_once(' ').unwrap();
+        assert!(
+            value.contains(nonce) && value.ends_with(&format!("nc=0000000{count}")),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn a_success_without_credentials_changes_nothing() {
+    let mut client = Client::new();
+    assert!(client.challenged(&["realm=\"r\", nonce=\"1\""]).is_ok());
+    client.attempts = Attempts::default();
+    client.succeeded("Authentication-Info: nextnonce=\"2\"\r\n");
+    assert_eq!(client.session.realm(), None);
+    assert!(client.ahead(&Method::Register).unwrap().1.contains("nonce=\"1\""));
+}
+
+#[test]
+fn each_kind_of_request_carries_the_header_that_it_was_asked_for() {
+    let mut client = Client::new();
+    assert_eq!(client.ahead(&Method::Invite), None);
+    assert!(client.challenged(&["realm=\"r\", nonce=\"1\""]).is_ok());
+    assert_eq!(client.ahead(&Method::Invite).unwrap().0, HeaderName::Authorization);
+    let invited = refusal(407, &["realm=\"r\", nonce=\"2\""], "INVITE");
+    client.session.handle_challenge(&mut client.attempts, &invited).unwrap();
+    for (method, header) in [
+        (Method::Invite, HeaderName::ProxyAuthorization),
+        (Method::Bye, HeaderName::ProxyAuthorization),
+        (Method::Register, HeaderName::Authorization),
+    ] {
+        let (name, value) = client.ahead(&method).unwrap();
+        assert_eq!(name, header, "{method}");
+        assert!(value.contains("nonce=\"2\""));
+    }
+}
+
+#[test]
+fn a_registrar_that_never_asked_gets_no_credentials() {
+    let mut client = Client::new();
+    let invited = refusal(401, &["realm=\"r\", nonce=\"1\""], "INVITE");
+    client.session.handle_challenge(&mut client.attempts, &invited).unwrap();
+    assert_eq!(client.ahead(&Method::Register), None);
+    assert!(client.ahead(&Method::Bye).is_some());
 }
 
 #[test]
