@@ -52,11 +52,16 @@ def create_webrtc_client(
     disconnect_after_call: bool = False,
     ip_version: Literal[4, 6] | None = None,
     port_range: tuple[int, int] | None = None,
+    reconnect_limit: float = 60.0,
+    keep_alive: float = 7.0,
+    keep_alive_kind: Literal["ping", "crlf"] = "ping",
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
     Raises `ConfigError` without an endpoint URL, `TypeError` or `ValueError` naming a bad option and
     `UnsupportedPlatform`. A URL that is malformed, or not https, fails in `connect()`. Times are in seconds.
+    `reconnect_limit` is how long a call waits for a lost connection to come back, `keep_alive` how long the connection
+    may be silent before it is asked for life (0: never).
     """
     config = WebRTCClientConfig(
         endpoint_url=endpoint_url,
@@ -77,6 +82,9 @@ def create_webrtc_client(
         disconnect_after_call=disconnect_after_call,
         ip_version=ip_version,
         port_range=port_range,
+        reconnect_limit=reconnect_limit,
+        keep_alive=keep_alive,
+        keep_alive_kind=keep_alive_kind,
     )
     return WebRTCClient(config)
 
@@ -174,6 +182,7 @@ class WebRTCClient:
     async def connect(self) -> None:
         """Fetches the configuration, opens the WebSocket and registers; at once if that was done before.
 
+        While a lost connection is being made again it waits for that one, without the rest of the pause.
         Raises `ConfigError`, `SignalingError` and their kinds, behind `Failed to connect: `, and `ClientDestroyed`.
         """
         await self._opened().connect()

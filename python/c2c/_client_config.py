@@ -41,6 +41,9 @@ class WebRTCClientConfig:
     disconnect_after_call: bool = False
     ip_version: Literal[4, 6] | None = None
     port_range: tuple[int, int] | None = None
+    reconnect_limit: float = 60.0
+    keep_alive: float = 7.0
+    keep_alive_kind: Literal["ping", "crlf"] = "ping"
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
@@ -57,6 +60,10 @@ class WebRTCClientConfig:
             _check_positive(option, getattr(self, option), float)
         if self.call_setup_timeout is not None:
             _check_positive("call_setup_timeout", self.call_setup_timeout, float)
+        for option in ("reconnect_limit", "keep_alive"):
+            _check_positive(option, getattr(self, option), float, or_zero=True)
+        if self.keep_alive_kind not in {"ping", "crlf"}:
+            raise ValueError("keep_alive_kind: must be 'ping' or 'crlf'")
         for option in ("register_expires", "session_expires"):
             _check_positive(option, getattr(self, option), int)
         _check_ip_version(self.ip_version)
@@ -89,11 +96,12 @@ def _check_type(option: str, value: object, kind: type, *, optional: bool = Fals
         )
 
 
-def _check_positive(option: str, value: object, kind: type[float]) -> None:
+def _check_positive(option: str, value: object, kind: type[float], *, or_zero: bool = False) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, kind)):
         raise TypeError(f"{option}: must be {kind.__name__}, not {type(value).__name__}")
-    if not 0 < value <= 86_400:
-        raise ValueError(f"{option}: must be more than 0 and at most 86400 seconds")
+    if not (0 < value <= 86_400 or (or_zero and value == 0)):
+        lowest = "0 or more" if or_zero else "more than 0"
+        raise ValueError(f"{option}: must be {lowest} and at most 86400 seconds")
 
 
 def _check_ip_version(version: object) -> None:

@@ -23,14 +23,15 @@ from c2c._user_id import check_user_id, warn_of_personal_data
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from c2c._c2c import Engine
+    from c2c._c2c import Engine, Event, SipSettings
     from c2c._call import Call
     from c2c._client_config import WebRTCClientConfig
     from c2c._client_state import StateKeeper
     from c2c._config import EndpointConfig
-    from c2c._config_manager import CallTarget
+    from c2c._config_manager import CallTarget, SipAccount
     from c2c._event_bus import EventBus
     from c2c._lifetime import Lifetime
+    from c2c._sip_manager import Routes
 
 HANDLER_LIMIT = 2  # seconds for asynchronous handlers to finish when the block is left
 
@@ -59,6 +60,7 @@ class OpenClient:
         self._target: CallTarget | None = None
         self._awaits_session = False
         self._setup: trio.CancelScope | None = None
+        self._renewing = trio.CancelScope()
         self._is_destroyed = False
         self._is_closed = False
 
@@ -80,17 +82,22 @@ class OpenClient:
             return
         if self._connecting is None or self._connecting.is_over:
             assert self._lifetime is not None
-            self._awaits_session = True
-            self._states.begin()
-            self._begin_setup(self._lifetime.nursery)
+            if self.sessions.live is None:
+                self._awaits_session = True
+                self._states.begin()
+                self._begin_setup(self._lifetime.nursery)
+            operation, give_up = (
+                (self._rejoin, self._leave) if self.sip.is_reconnecting else (self._connect, self._stop)
+            )
             self._connecting = SharedOperation(
-                self._connect, self._lifetime.nursery, prefix="Failed to connect: ", give_up=self._stop
+                operation, self._lifetime.nursery, prefix="Failed to connect: ", give_up=give_up
             )
         await self._connecting.wait()
 
     async def start_call(self) -> Call:
         if not self.sip.is_ready or self._target is None:
-            raise NotConnected("Client not connected. Call connect() first.")
+            hint = _RECONNECTING if self.sip.is_reconnecting else None
+            raise NotConnected("Client not connected. Call connect() first.", hint=hint)
         self._awaits_session = False
         if self.sessions.live is None:
             assert self._lifetime is not None
@@ -158,14 +165,18 @@ class OpenClient:
 
     async def _pump(self) -> None:
         try:
-            await self.sip.run(self.sessions.routes(), self._audio.routes())
+            await self.sip.run(self._routes(), self.sessions.routes(), self._audio.routes())
         finally:
             self.sessions.abandon("Internal Error")
 
+    def _routes(self) -> Routes:
+        from c2c._c2c import Event
+
+        return {Event.SettingsRefused: self._settings_refused}
+
     async def _connect(self) -> None:
-        limit = self._config.connect_timeout
         obstacle = _SILENT_ENDPOINT
-        with trio.move_on_after(limit):
+        with trio.move_on_after(self._config.connect_timeout):
             config = await self.configs.load()
             self._target = call_target(config)
             try:
@@ -173,14 +184,45 @@ class OpenClient:
             finally:
                 obstacle = self.sip.obstacle
             return
-        text = f"Operation timed out after {limit * 1000:.0f}ms"
-        raise ConnectTimeout(text, stage=obstacle.stage, cause=obstacle.cause, hint=obstacle.hint)
+        raise self._timed_out(obstacle)
+
+    async def _rejoin(self) -> None:
+        with trio.move_on_after(self._config.connect_timeout):
+            await self.sip.rejoin()
+            return
+        raise self._timed_out(self.sip.obstacle)
+
+    def _timed_out(self, obstacle: Obstacle) -> ConnectTimeout:
+        text = f"Operation timed out after {self._config.connect_timeout * 1000:.0f}ms"
+        return ConnectTimeout(text, stage=obstacle.stage, cause=obstacle.cause, hint=obstacle.hint)
 
     async def _register(self, config: EndpointConfig) -> None:
+        account = self.configs.account(config)
+        route = self.configs.route(account.info.ws_uri)
+        await self.sip.connect(self._settings(account), route, register=account.register)
+
+    def _settings_refused(self, _: Event.SettingsRefused) -> None:
+        assert self._lifetime is not None
+        self._renewing = trio.CancelScope()
+        self._lifetime.nursery.start_soon(self._renew, self._renewing)
+
+    async def _renew(self, scope: trio.CancelScope) -> None:
+        """Reconnects with a fresh configuration, as the credentials of the last one may have expired."""
+        settings, register = None, True
+        with scope:
+            try:
+                config = await self.configs.load()
+                account = self.configs.account(config)
+                settings, register = self._settings(account), account.register
+                self._target = call_target(config)
+            except C2CError as error:
+                self._bus.emit(events.Error(error.prefixed("Failed to reconnect: ")))
+            self.sip.renew(settings, register=register)
+
+    def _settings(self, account: SipAccount) -> SipSettings:
         from c2c._c2c import SipSettings
 
-        account = self.configs.account(config)
-        settings = SipSettings(
+        return SipSettings(
             websocket_uri=account.info.ws_uri,
             user=account.user,
             realm=account.realm,
@@ -191,8 +233,10 @@ class OpenClient:
             session_expires=self._config.session_expires,
             local_address=self._config.local_address,
             ice=ice_settings(self._config.peer_connection),
+            reconnect_limit=self._config.reconnect_limit,
+            keep_alive=self._config.keep_alive,
+            keep_alive_kind=self._config.keep_alive_kind,
         )
-        await self.sip.connect(settings, self.configs.route(account.info.ws_uri), register=account.register)
 
     async def _cancel(self, cause: str) -> None:
         self._begin_cancel(cause)
@@ -211,18 +255,24 @@ class OpenClient:
         self._give_up(ConnectFailed(cause, cause=cause, hint="it was given up by this program"))
 
     def _give_up(self, error: C2CError) -> None:
-        if self._is_connecting and self._connecting is not None:
+        stops_itself = self._is_connecting and not self.sip.is_reconnecting
+        if self._connecting is not None:
             self._connecting.abort(error)
-        else:
+        if not stops_itself:
             self._stop(error)
 
     def _stop(self, error: C2CError | None = None) -> None:
+        self._leave(error)
+        self._audio.stop()
+        self._renewing.cancel()
+        self.sip.stop()
+
+    def _leave(self, error: C2CError | None = None) -> None:
+        """Nobody waits for a connection any more; one that is being made again may still come."""
         self._awaits_session = False
         self._end_setup()
-        self._audio.stop()
         if self.sessions.live is None:
             self._states.give_up(error)
-        self.sip.stop()
 
     def _begin_setup(self, nursery: trio.Nursery) -> None:
         if self._config.call_setup_timeout is not None and self._setup is None:
@@ -258,6 +308,7 @@ def prefixed(prefix: str) -> Iterator[None]:
         raise error.prefixed(prefix) from error.__cause__
 
 
+_RECONNECTING = "the connection was lost and is being made again: connect() waits for it"
 _SILENT_ENDPOINT = Obstacle(
     "config", "the endpoint did not answer in time", "check that the endpoint URL opens from this machine"
 )

@@ -54,13 +54,14 @@ class SipManager:
         self._registered = False
         self._stopped: trio.Event | None = None
         self.is_initialised = False
+        self.is_reconnecting = False
         self.closed = trio.Event()
         self._last_failure: ConnectFailed | None = None
 
     @property
     def is_ready(self) -> bool:
         """Whether calls can be made: connected, and registered unless the endpoint needs no registration."""
-        usable = self.is_initialised and self._open
+        usable = self.is_initialised and self._open and not self.is_reconnecting
         return usable and (self._registered or not self._needs_registration)
 
     @property
@@ -95,20 +96,23 @@ class SipManager:
         self._needs_registration = register
         self._last_failure = None
         self.is_initialised = True
-        self._attempt = attempt = _Attempt()
-        try:
-            proxy = route.proxy.settings() if route.proxy else None
-            self._engine.connect(settings, proxy=proxy, public_only=route.public_only)
-            await attempt.done.wait()
-        finally:
-            self._attempt = None
-        if attempt.error is not None:
-            raise attempt.error
+        proxy = route.proxy.settings() if route.proxy else None
+        await self._try(lambda: self._engine.connect(settings, proxy=proxy, public_only=route.public_only))
+
+    async def rejoin(self) -> None:
+        """Waits until the lost connection is back, without the rest of a pause; being cancelled does not end that."""
+        await self._try(self._engine.retry)
+
+    def renew(self, settings: SipSettings | None, *, register: bool) -> None:
+        """Goes on reconnecting with newer settings; gives up without any."""
+        if self.is_reconnecting:
+            self._needs_registration = register
+            self._engine.renew(settings)
 
     def stop(self) -> None:
         """Ends calls, un-registers and closes the connection; what becomes of it comes as events."""
         if self.is_initialised:
-            self.is_initialised = False
+            self.is_initialised = self.is_reconnecting = False
             self._stopped = trio.Event()
             self._engine.disconnect()
 
@@ -120,6 +124,16 @@ class SipManager:
             if limit.cancelled_caught:
                 logger.warning("the connection was not closed within %s s", STOP_LIMIT)
             self._stopped = None
+
+    async def _try(self, command: Callable[[], None]) -> None:
+        self._attempt = attempt = _Attempt()
+        try:
+            command()
+            await attempt.done.wait()
+        finally:
+            self._attempt = None
+        if attempt.error is not None:
+            raise attempt.error
 
     def _poll(self) -> list[Event]:
         try:
@@ -139,6 +153,8 @@ class SipManager:
             Event.RegistrationFailed: self._registration_failed,
             Event.Unregistered: self._unregistered,
             Event.Disconnected: self._disconnected,
+            Event.Reconnecting: self._begin_reconnecting,
+            Event.Reconnected: self._reconnected,
             Event.Warning: self._warning,
             Event.Log: self._log,
             Event.EngineFailed: self._engine_failed,
@@ -151,13 +167,16 @@ class SipManager:
     def _connected(self, _: Event.Connected) -> None:
         self._open = True
         self._bus.emit(events.Connected())
-        if self._attempt is not None and not self._needs_registration:
-            self._attempt.finish()
+        if not self._needs_registration:
+            self._finish_connecting()
 
     def _was_registered(self, _: Event.Registered) -> None:
         self._registered = True
         self._bus.emit(events.Registered())
-        if self._attempt is not None:
+        self._finish_connecting()
+
+    def _finish_connecting(self) -> None:
+        if self._attempt is not None and not self.is_reconnecting:
             self._attempt.finish()
 
     def _connect_failed(self, event: Event.ConnectFailed) -> None:
@@ -167,9 +186,9 @@ class SipManager:
         self._last_failure = error
         self._bus.emit(events.Disconnected(None, event.cause))
         if event.is_final:
-            self.is_initialised = False
-            if self._attempt is not None:
-                self._attempt.finish(error)
+            if self.is_reconnecting:
+                self._bus.emit(events.Error(error))
+            self._give_up(error)
 
     def _registration_failed(self, event: Event.RegistrationFailed) -> None:
         self._registered = False
@@ -177,6 +196,13 @@ class SipManager:
         response = None if event.status is None else events.RegistrationResponse(event.status, event.reason or "")
         self._bus.emit(events.RegistrationFailed(event.cause, response))
         self._bus.emit(events.Error(error))
+        if self.is_reconnecting:
+            self._give_up(error)
+        elif self._attempt is not None:
+            self._attempt.finish(error)
+
+    def _give_up(self, error: C2CError) -> None:
+        self.is_initialised = self.is_reconnecting = False
         if self._attempt is not None:
             self._attempt.finish(error)
 
@@ -186,14 +212,25 @@ class SipManager:
 
     def _disconnected(self, event: Event.Disconnected) -> None:
         self._open = self._registered = False
+        # a connection that was up is made again, as Reconnecting is about to say
+        self.is_reconnecting |= self.is_initialised and self._attempt is None
         self._bus.emit(events.Disconnected(event.code, event.reason))
         if self._stopped is not None:
             self._stopped.set()
-            return
-        self.is_initialised = False
-        if self._attempt is not None:
+        elif not self.is_reconnecting:
             cause = event.reason or "the WebSocket was closed"
-            self._attempt.finish(ConnectionLost(cause, cause=cause))
+            self._give_up(ConnectionLost(cause, cause=cause))
+
+    def _begin_reconnecting(self, event: Event.Reconnecting) -> None:
+        logger.warning("the connection was lost and is made again: %s", event.cause)
+        self._last_failure = None
+        self._bus.emit(events.Reconnecting(event.cause))
+
+    def _reconnected(self, _: Event.Reconnected) -> None:
+        logger.info("the connection is back")
+        self.is_reconnecting = False
+        self._bus.emit(events.Reconnected())
+        self._finish_connecting()
 
     def _warning(self, event: Event.Warning) -> None:
         logging.getLogger(f"c2c.{event.stage}").warning("%s", event.text)
@@ -213,7 +250,7 @@ class SipManager:
         self._finish_all(EngineClosed("The client was closed"))
 
     def _finish_all(self, error: C2CError) -> None:
-        self._open = self._registered = self.is_initialised = False
+        self._open = self._registered = self.is_initialised = self.is_reconnecting = False
         self.closed.set()
         if self._attempt is not None:
             self._attempt.finish(error)

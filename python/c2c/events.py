@@ -30,6 +30,8 @@ __all__ = [
     "InfoReceived",
     "InfoSent",
     "Muted",
+    "Reconnected",
+    "Reconnecting",
     "Registered",
     "RegistrationFailed",
     "RegistrationResponse",
@@ -124,6 +126,30 @@ class Disconnected(Event):
     def payload(self) -> tuple[Any, ...]:
         """The event itself."""
         return (self,)
+
+
+@dataclass(frozen=True)
+class Reconnecting(Event):
+    """The connection was lost and is made again until it is back or `disconnect()`. Ours, not the SDK's.
+
+    Follows `disconnected` and `unregistered`, once for each loss; `connecting`, `connected`, `registered` and
+    `reconnected` follow. An answered call and its sound go on. `cause` is what happened. Handlers get the event itself.
+    """
+
+    name = "reconnecting"
+    cause: str
+
+    @property
+    def payload(self) -> tuple[Any, ...]:
+        """The event itself."""
+        return (self,)
+
+
+@dataclass(frozen=True)
+class Reconnected(Event):
+    """The lost connection is back, and registered if the endpoint needs that. Ours, not the SDK's."""
+
+    name = "reconnected"
 
 
 @dataclass(frozen=True)

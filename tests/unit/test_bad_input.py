@@ -23,6 +23,7 @@ SECONDS: Bad = [
     *(("10", TypeError), (True, TypeError)),
     *((0, ValueError), (-1, ValueError), (NAN, ValueError), (INFINITE, ValueError)),
 ]
+OR_NEVER: Bad = [(value, kind) for value, kind in SECONDS if value != 0]
 COUNTS: Bad = [
     *(("600", TypeError), (1.5, TypeError), (True, TypeError)),
     *((0, ValueError), (-1, ValueError), (10**9, ValueError)),
@@ -53,6 +54,9 @@ OPTIONS: dict[str, Bad] = {
         *((40_000, TypeError), ([1, 2], TypeError), ((1, 2, 3), TypeError), ((1.5, 2), TypeError)),
         *(((True, 9), TypeError), ((0, 9), ValueError), ((9, 8), ValueError), ((1, 65_536), ValueError)),
     ],
+    "reconnect_limit": OR_NEVER,
+    "keep_alive": OR_NEVER,
+    "keep_alive_kind": [("pong", ValueError), (None, ValueError), (7, ValueError)],
 }  # fmt: skip
 
 TONES: dict[str, Bad] = {

@@ -26,6 +26,7 @@ STATES = {
     "connecting": ("connecting", "yellow"),
     "connected": ("registering", "yellow"),
     "registered": ("registered", "cyan"),
+    "reconnecting": ("reconnecting", "yellow"),
     "calling": ("calling", "yellow"),
     "ringing": ("ringing", "yellow"),
     "answered": ("answered", "green"),
@@ -33,7 +34,15 @@ STATES = {
     "ended": ("ended", "blue"),
     "failed": ("failed", "red"),
 }
-STYLES = {"error": "red", "failed": "red", "warning": "yellow", "answered": "green", "transcription": "bold"}
+STEPS_BACK = frozenset({"connecting", "connected", "registered"})  # of a connection that was lost
+STYLES = {
+    "error": "red",
+    "failed": "red",
+    "warning": "yellow",
+    "reconnecting": "yellow",
+    "answered": "green",
+    "transcription": "bold",
+}
 
 
 class LiveView(Output):
@@ -45,6 +54,7 @@ class LiveView(Output):
         super().__init__()
         self._console = console
         self._state = ("starting", "yellow")
+        self._before_loss: tuple[str, str] | None = None
         self._answered_at: float | None = None
         self._ended_at: float | None = None
         self._numbers: dict[str, Any] = {}
@@ -64,7 +74,7 @@ class LiveView(Output):
 
     def show(self, line: Line) -> None:
         """As `Output` says."""
-        self._state = STATES.get(line.event, self._state)
+        self._follow(line.event)
         if line.event == "answered":
             self._answered_at = line.time
         elif line.event in {"ended", "failed"}:
@@ -81,6 +91,14 @@ class LiveView(Output):
         """As `Output` says."""
         self._numbers = numbers
         self._refresh()
+
+    def _follow(self, event: str) -> None:
+        if event == "reconnecting":
+            self._before_loss = self._state
+        elif event == "reconnected" and self._before_loss is not None:
+            self._state, self._before_loss = self._before_loss, None
+        if self._before_loss is None or event not in STEPS_BACK:
+            self._state = STATES.get(event, self._state)
 
     def _refresh(self) -> None:
         grid = Table.grid(padding=(0, 2))
