@@ -191,6 +191,8 @@ class WebRTCClient:
         """`connect()`, then `start_call()`; hangs up when cancelled."""
         opened = self._opened()
         await opened.connect()
+        if opened.sip.is_reconnecting:
+            await opened.connect()  # it was lost again at once
         if not opened.sip.is_ready:
             raise ConnectFailed("Failed to connect: Canceled", cause="Canceled")
         return await opened.start_call()

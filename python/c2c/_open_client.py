@@ -262,8 +262,8 @@ class OpenClient:
             self._stop(error)
 
     def _stop(self, error: C2CError | None = None) -> None:
-        self._leave(error)
         self._audio.stop()
+        self._leave(error)
         self._renewing.cancel()
         self.sip.stop()
 

@@ -56,7 +56,7 @@ class SipManager:
         self.is_initialised = False
         self.is_reconnecting = False
         self.closed = trio.Event()
-        self._last_failure: ConnectFailed | None = None
+        self._last_failure: C2CError | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -101,7 +101,11 @@ class SipManager:
 
     async def rejoin(self) -> None:
         """Waits until the lost connection is back, without the rest of a pause; being cancelled does not end that."""
-        await self._try(self._engine.retry)
+        if self.is_reconnecting:
+            await self._try(self._engine.retry)
+        elif not self.is_ready:
+            # it came to its end before this could begin
+            raise self._last_failure or ConnectionLost("the connection was lost", cause="Connection Error")
 
     def renew(self, settings: SipSettings | None, *, register: bool) -> None:
         """Goes on reconnecting with newer settings; gives up without any."""
@@ -118,11 +122,13 @@ class SipManager:
 
     async def wait_stopped(self) -> None:
         """Waits until a connection that was stopped is closed."""
-        if self._stopped is not None:
-            with trio.move_on_after(STOP_LIMIT) as limit:
-                await self._stopped.wait()
-            if limit.cancelled_caught:
-                logger.warning("the connection was not closed within %s s", STOP_LIMIT)
+        with trio.move_on_after(STOP_LIMIT) as limit:
+            while (stopped := self._stopped) is not None:
+                await stopped.wait()
+                if stopped is self._stopped:
+                    self._stopped = None
+        if limit.cancelled_caught:
+            logger.warning("the connection was not closed within %s s", STOP_LIMIT)
             self._stopped = None
 
     async def _try(self, command: Callable[[], None]) -> None:
@@ -131,9 +137,16 @@ class SipManager:
             command()
             await attempt.done.wait()
         finally:
-            self._attempt = None
+            if self._attempt is attempt:
+                self._attempt = None
         if attempt.error is not None:
             raise attempt.error
+
+    def _finish_attempt(self, error: C2CError | None = None) -> None:
+        # a loss right behind it is one of the connection that was made
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.finish(error)
 
     def _poll(self) -> list[Event]:
         try:
@@ -176,8 +189,8 @@ class SipManager:
         self._finish_connecting()
 
     def _finish_connecting(self) -> None:
-        if self._attempt is not None and not self.is_reconnecting:
-            self._attempt.finish()
+        if not self.is_reconnecting:
+            self._finish_attempt()
 
     def _connect_failed(self, event: Event.ConnectFailed) -> None:
         text = f"{event.step}: {event.cause}"
@@ -196,15 +209,17 @@ class SipManager:
         response = None if event.status is None else events.RegistrationResponse(event.status, event.reason or "")
         self._bus.emit(events.RegistrationFailed(event.cause, response))
         self._bus.emit(events.Error(error))
-        if self.is_reconnecting:
-            self._give_up(error)
-        elif self._attempt is not None:
-            self._attempt.finish(error)
+        if not self.is_reconnecting:
+            self._finish_attempt(error)
+            return
+        if self._open:
+            self._stopped = trio.Event()  # the engine closes it
+        self._give_up(error)
 
     def _give_up(self, error: C2CError) -> None:
         self.is_initialised = self.is_reconnecting = False
-        if self._attempt is not None:
-            self._attempt.finish(error)
+        self._last_failure = error
+        self._finish_attempt(error)
 
     def _unregistered(self, _: Event.Unregistered) -> None:
         self._registered = False
@@ -222,6 +237,10 @@ class SipManager:
             self._give_up(ConnectionLost(cause, cause=cause))
 
     def _begin_reconnecting(self, event: Event.Reconnecting) -> None:
+        if not self.is_initialised:
+            # the loss crossed stop(), whose own end is yet to come
+            self._stopped = trio.Event()
+            return
         logger.warning("the connection was lost and is made again: %s", event.cause)
         self._last_failure = None
         self._bus.emit(events.Reconnecting(event.cause))
@@ -242,8 +261,7 @@ class SipManager:
     def _engine_failed(self, event: Event.EngineFailed) -> None:
         error = EngineFailed(f"The engine failed: {event.cause}", cause=event.cause)
         self._bus.emit(events.Error(error))
-        if self._attempt is not None:
-            self._attempt.finish(error)
+        self._finish_attempt(error)
         self._on_failure(error)
 
     def _was_closed(self, _: Event.Closed) -> None:
@@ -252,8 +270,7 @@ class SipManager:
     def _finish_all(self, error: C2CError) -> None:
         self._open = self._registered = self.is_initialised = self.is_reconnecting = False
         self.closed.set()
-        if self._attempt is not None:
-            self._attempt.finish(error)
+        self._finish_attempt(error)
         if self._stopped is not None:
             self._stopped.set()
 

@@ -327,21 +327,6 @@ async def test_a_connection_lost_while_registering(client: WebRTCClient, engine:
     assert engine.names() == ["connect", "close"]
 
 
-async def test_a_lost_connection_can_be_made_anew(
-    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, told: Recorder
-) -> None:
-    async with client:
-        await client.connect()
-        engine.tell(Event.Unregistered(), Event.Disconnected(1006, "reset"))
-        await trio.testing.wait_all_tasks_blocked()
-        assert not client.is_connected()
-        assert told.payload("disconnected")[0].code == 1006
-        await client.connect()
-        assert client.is_connected()
-    assert engine.names() == ["connect", "connect", "disconnect", "close"]
-    assert len(endpoint.requests) == 2
-
-
 async def test_disconnect(client: WebRTCClient, engine: FakeEngine, told: Recorder) -> None:
     async with client:
         await client.connect()

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 import c2c
+from c2c._c2c import Event
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,31 +28,39 @@ NOTHING_FOR_DTMF = (c2c.NoActiveCall, "Failed to send DTMF: No active session to
 DESTROYED = (c2c.ClientDestroyed, "Client has been destroyed")
 
 # method: outcome by state; `None` is success, anything else what is raised
-STATES = ("idle", "connecting", "registered", "ringing", "answered", "ended", "lost", "disconnected", "destroyed")
+STATES = (
+    "idle",
+    "connecting",
+    "registered",
+    "ringing",
+    "answered",
+    "ended",
+    "reconnecting",
+    "lost",
+    "disconnected",
+    "destroyed",
+)
 OUTCOMES: dict[str, tuple[Any, ...]] = {
-    "connect": (None, None, None, None, None, None, None, None, DESTROYED),
-    "start_call": (NOT_CONNECTED, NOT_CONNECTED, None, None, None, None, NOT_CONNECTED, NOT_CONNECTED, NOT_CONNECTED),
-    "connect_and_call": (None, None, None, None, None, None, None, None, DESTROYED),
+    "connect": (*(None,) * 9, DESTROYED),
+    "start_call": (NOT_CONNECTED, NOT_CONNECTED, *(None,) * 4, *(NOT_CONNECTED,) * 4),
+    "connect_and_call": (*(None,) * 9, DESTROYED),
     "end_call": (
-        NOTHING_TO_END, None, None, None, None, NOTHING_TO_END, None, NOTHING_TO_END, NOTHING_TO_END,
+        NOTHING_TO_END, None, None, None, None, NOTHING_TO_END, None, None, NOTHING_TO_END, NOTHING_TO_END,
     ),
     "mute": (
-        NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE, None,
-        NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE, NOTHING_TO_MUTE,
+        *(NOTHING_TO_MUTE,) * 4, None, *(NOTHING_TO_MUTE,) * 5,
     ),
-    "unmute": (None,) * 9,
+    "unmute": (None,) * 10,
     "send_info": (
-        NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, None,
-        NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO, NOTHING_FOR_INFO,
+        *(NOTHING_FOR_INFO,) * 4, None, *(NOTHING_FOR_INFO,) * 5,
     ),
     "send_dtmf": (
-        NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, None,
-        NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF, NOTHING_FOR_DTMF,
+        *(NOTHING_FOR_DTMF,) * 4, None, *(NOTHING_FOR_DTMF,) * 5,
     ),
-    "load_config": (*(None,) * 8, DESTROYED),
-    "disconnect": (None,) * 9,
-    "destroy": (None,) * 9,
-    "aclose": (None,) * 9,
+    "load_config": (*(None,) * 9, DESTROYED),
+    "disconnect": (None,) * 10,
+    "destroy": (None,) * 10,
+    "aclose": (None,) * 10,
 }  # fmt: skip
 ARGUMENTS = {"send_dtmf": ("12",)}
 # what the engine is asked for by each method, in each state in which it is asked for anything
@@ -87,6 +96,12 @@ COMMANDS: dict[tuple[str, str], list[str]] = {
     ("ended", "disconnect"): ["disconnect"],
     ("ended", "destroy"): ["disconnect", "close"],
     ("ended", "aclose"): ["disconnect", "close"],
+    ("reconnecting", "connect"): ["retry"],
+    ("reconnecting", "connect_and_call"): ["retry", "start_call"],
+    ("reconnecting", "end_call"): ["disconnect"],
+    ("reconnecting", "disconnect"): ["disconnect"],
+    ("reconnecting", "destroy"): ["disconnect", "close"],
+    ("reconnecting", "aclose"): ["disconnect", "close"],
     ("lost", "connect"): ["connect"],
     ("lost", "connect_and_call"): ["connect", "start_call"],
     ("lost", "destroy"): ["close"],
@@ -112,10 +127,11 @@ async def reach(state: str, client: WebRTCClient, engine: FakeEngine, nursery: t
             await call.wait_answered()
     if state == "ended":
         await client.end_call()
+    elif state == "reconnecting":
+        engine.lose()
     elif state == "lost":
-        from c2c._c2c import Event
-
-        engine.tell(Event.Unregistered(), Event.Disconnected(1006, "reset"))
+        engine.lose()
+        engine.tell(Event.ConnectFailed("tls", "the certificate has expired", None, True))
     elif state == "disconnected":
         await client.disconnect()
     elif state == "destroyed":
@@ -146,6 +162,8 @@ async def test_outcome(
         engine.commands.clear()
         if state == "connecting" and method in {"connect", "connect_and_call"}:
             nursery.start_soon(_finish_connecting, engine)
+        if state == "reconnecting":
+            nursery.start_soon(_come_back, engine)
         expected = OUTCOMES[method][STATES.index(state)]
         assert await outcome(partial(getattr(client, method), *ARGUMENTS.get(method, ()))) == expected
         assert engine.names() == COMMANDS.get((state, method), [])
@@ -153,27 +171,32 @@ async def test_outcome(
 
 
 async def _finish_connecting(engine: FakeEngine) -> None:
-    from c2c._c2c import Event
-
     await trio.testing.wait_all_tasks_blocked()
     engine.tell(Event.Connecting(), Event.Connected(), Event.Registered())
+
+
+async def _come_back(engine: FakeEngine) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    if not engine.is_closed:
+        engine.come_back()
 
 
 # what needs no waiting: a value, or what is raised
 CONNECTED = (c2c.WrongState, "Cannot change userId while connected")
 CONNECTING = (c2c.WrongState, "Cannot change userId while connecting")
 VALUES: dict[str, tuple[Any, ...]] = {
-    "is_connected": (False, False, True, True, True, True, False, False, False),
-    "get_current_session": (None, None, None, None, "answered", None, None, None, None),
+    "is_connected": (False, False, *(True,) * 4, *(False,) * 4),
+    "get_current_session": (*(None,) * 4, "answered", *(None,) * 5),
     "get_state": (
-        "idle", "connecting", "connecting", "ringing", "answered", "ended", "connecting", "ended", "ended",
+        "idle", "connecting", "connecting", "ringing", "answered", "ended",
+        "connecting", "connecting", "ended", "ended",
     ),
-    "get_config": (None, *("My Endpoint!",) * 7, None),
-    "set_user_id": (None, CONNECTING, CONNECTED, CONNECTED, CONNECTED, CONNECTED, None, None, DESTROYED),
-    "on": (True,) * 9,
-    "off": (True,) * 9,
-    "subscribe": (True,) * 9,
-    "events": (True,) * 9,
+    "get_config": (None, *("My Endpoint!",) * 8, None),
+    "set_user_id": (None, CONNECTING, *(CONNECTED,) * 5, None, None, DESTROYED),
+    "on": (True,) * 10,
+    "off": (True,) * 10,
+    "subscribe": (True,) * 10,
+    "events": (True,) * 10,
 }  # fmt: skip
 
 
