@@ -27,6 +27,8 @@ class SipSettings:
         reconnect_limit: float = 60.0,  # seconds that calls wait for a lost connection to come back
         keep_alive: float = 7.0,  # seconds of silence; 0 = off
         keep_alive_kind: str = "ping",  # or crlf
+        end_on_info_rejected: bool = False,  # by 408 or 481
+        end_on_info_timeout: bool = False,
     ) -> SipSettings: ...
 
 @final

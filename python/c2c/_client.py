@@ -55,6 +55,8 @@ def create_webrtc_client(
     reconnect_limit: float = 60.0,
     keep_alive: float = 7.0,
     keep_alive_kind: Literal["ping", "crlf"] = "ping",
+    end_on_info_rejected: bool = False,
+    end_on_info_timeout: bool = False,
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
@@ -85,6 +87,8 @@ def create_webrtc_client(
         reconnect_limit=reconnect_limit,
         keep_alive=keep_alive,
         keep_alive_kind=keep_alive_kind,
+        end_on_info_rejected=end_on_info_rejected,
+        end_on_info_timeout=end_on_info_timeout,
     )
     return WebRTCClient(config)
 

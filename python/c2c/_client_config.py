@@ -44,6 +44,8 @@ class WebRTCClientConfig:
     reconnect_limit: float = 60.0
     keep_alive: float = 7.0
     keep_alive_kind: Literal["ping", "crlf"] = "ping"
+    end_on_info_rejected: bool = False
+    end_on_info_timeout: bool = False
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
@@ -52,7 +54,7 @@ class WebRTCClientConfig:
         for option in ("endpoint_url", "user_id", "local_address", "proxy"):
             _check_type(option, getattr(self, option), str, optional=option != "endpoint_url")
         _check_type("tls", self.tls, TLSConfig, optional=True)
-        for option in ("capture_audio", "block_private_addresses", "disconnect_after_call"):
+        for option in _SWITCHES:
             _check_type(option, getattr(self, option), bool)
         if self.on_handler_error not in {"event", "raise"}:
             raise ValueError("on_handler_error: must be 'event' or 'raise'")
@@ -140,3 +142,12 @@ def _hosts(hosts: object) -> tuple[str, ...] | None:
     if not all(hosts):
         raise ValueError("allowed_hosts: a host name must not be empty")
     return tuple(hosts)
+
+
+_SWITCHES = (
+    "capture_audio",
+    "block_private_addresses",
+    "disconnect_after_call",
+    "end_on_info_rejected",
+    "end_on_info_timeout",
+)

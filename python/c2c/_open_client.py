@@ -236,6 +236,8 @@ class OpenClient:
             reconnect_limit=self._config.reconnect_limit,
             keep_alive=self._config.keep_alive,
             keep_alive_kind=self._config.keep_alive_kind,
+            end_on_info_rejected=self._config.end_on_info_rejected,
+            end_on_info_timeout=self._config.end_on_info_timeout,
         )
 
     async def _cancel(self, cause: str) -> None:

@@ -177,13 +177,15 @@ class SessionManager:
             pending.done.set()
 
     def _info_failed(self, event: Event.InfoFailed) -> None:
+        error = CallError(event.cause, sip_status=event.status, cause=event.cause)
         if pending := self._infos.pop(event.request, None):
-            error = CallError(event.cause, sip_status=event.status, cause=event.cause)
             self._bus.emit(events.Error(error.prefixed("Failed to send info: ")))
             pending.fail(error)
-        else:
-            # it had left: the SDK ignores its answer too
-            logger.warning("INFO was not taken: %s", event.cause)
+            return
+        # it had left: the SDK ignores its answer too, unless that says that the far side is gone
+        logger.warning("INFO was not taken: %s", event.cause)
+        if event.cause in _GONE:
+            self._bus.emit(events.Error(error.prefixed("Failed to send info: ")))
 
     def _info_received(self, event: Event.InfoReceived) -> None:
         if event.call in self._records:
@@ -242,3 +244,4 @@ def _end_info(end: CallEnd) -> CallEndInfo:
 
 
 ENDED_BY_USER = (480, "Ended by user")
+_GONE = frozenset({"Dialog Error", "Request Timeout"})

@@ -49,6 +49,8 @@ OPTIONS: dict[str, Bad] = {
     "block_private_addresses": FLAGS,
     "call_setup_timeout": SECONDS,
     "disconnect_after_call": FLAGS,
+    "end_on_info_rejected": FLAGS,
+    "end_on_info_timeout": FLAGS,
     "ip_version": [("4", TypeError), (True, TypeError), (5, ValueError), (0, ValueError)],
     "port_range": [
         *((40_000, TypeError), ([1, 2], TypeError), ((1, 2, 3), TypeError), ((1.5, 2), TypeError)),

@@ -384,6 +384,21 @@ async def test_info_that_is_refused_after_it_left_is_only_logged(
         assert "488 Not Acceptable Here" in caplog.text
 
 
+@pytest.mark.parametrize(("status", "cause"), [(481, "Dialog Error"), (None, "Request Timeout")])
+async def test_an_info_that_finds_nobody_is_an_error_event_and_the_call_goes_on(
+    client: WebRTCClient, engine: FakeEngine, told: Recorder, status: int | None, cause: str
+) -> None:
+    async with client:
+        await answered_call(client, engine)
+        await client.send_info("text")
+        engine.tell(Event.InfoFailed(1, 1, status, cause))
+        await trio.testing.wait_all_tasks_blocked()
+        error = told.payload("error")[0]
+        assert (str(error), error.sip_status, error.cause) == (f"Failed to send info: {cause}", status, cause)
+        assert told.names[-1] == "error"
+        assert client.get_current_session() is not None
+
+
 async def test_info_of_a_call_that_ends_meanwhile(client: WebRTCClient, engine: FakeEngine) -> None:
     async with client:
         await answered_call(client, engine)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use c2c_engine::proxy::Proxy;
 use c2c_engine::socket_options::{IpVersion, PortRange, SocketOptions};
-use c2c_proto::io::{self, KeepAlive, KeepAliveKind, Secret};
+use c2c_proto::io::{self, CallPolicy, KeepAlive, KeepAliveKind, Secret};
 use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,7 +21,8 @@ impl SipSettings {
     #[new]
     #[pyo3(signature = (*, websocket_uri, user, realm, username="", password="", register=true,
         user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None, ice=None,
-        reconnect_limit=60.0, keep_alive=7.0, keep_alive_kind="ping"))]
+        reconnect_limit=60.0, keep_alive=7.0, keep_alive_kind="ping", end_on_info_rejected=false,
+        end_on_info_timeout=false))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
         websocket_uri: String,
@@ -38,6 +39,8 @@ impl SipSettings {
         reconnect_limit: f64,
         keep_alive: f64,
         keep_alive_kind: &str,
+        end_on_info_rejected: bool,
+        end_on_info_timeout: bool,
     ) -> PyResult<Self> {
         Ok(Self(io::SipSettings {
             websocket_uri,
@@ -55,6 +58,10 @@ impl SipSettings {
             keep_alive: KeepAlive {
                 interval: seconds("keep_alive", keep_alive)?,
                 kind: parse_kind(keep_alive_kind)?,
+            },
+            policy: CallPolicy {
+                end_on_info_rejected,
+                end_on_info_timeout,
             },
         }))
     }

@@ -109,7 +109,11 @@ fn is_cancelled_while_it_rings() {
     assert_eq!((end.how.as_str(), end.status), ("CANCEL", Some(487)));
     assert!(end.reason.unwrap().contains("Ended by user"));
     pair.run_for(SECOND);
-    assert_eq!(pair.sent(Side::Client, "ACK"), 1, "of the 487: the INVITE was not challenged");
+    assert_eq!(
+        pair.sent(Side::Client, "ACK"),
+        1,
+        "of the 487: the INVITE was not challenged"
+    );
 }
 
 #[test]

@@ -93,6 +93,17 @@ pub struct SipSettings {
     pub reconnect_limit: Duration,
     /// How a dead connection is noticed.
     pub keep_alive: KeepAlive,
+    /// What its calls do where the SDK leaves no choice.
+    pub policy: CallPolicy,
+}
+
+/// What calls do where the SDK leaves no choice; the default keeps them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct CallPolicy {
+    /// 408 or 481 to an INFO ends the call (`Dialog Error`), as in the SDK (RFC 6086 §4.2.2).
+    pub end_on_info_rejected: bool,
+    /// An INFO that nobody answers ends the call (`Request Timeout`), as in the SDK.
+    pub end_on_info_timeout: bool,
 }
 
 /// What happened to the agent's WebSocket.

@@ -9,8 +9,8 @@ use c2c_gateway::agent::GatewayAgent;
 use c2c_gateway::io::{CallCommand, CallStarted, GatewayCallEnd, GatewayCommand, GatewayEvent};
 use c2c_gateway::settings::GatewaySettings;
 use c2c_proto::io::{
-    AudioPort, CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, Output, Secret, SipSettings,
-    Transmit, TransportInput, UdpInput,
+    AudioPort, CallEnd, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, Output, Secret,
+    SipSettings, Transmit, TransportInput, UdpInput,
 };
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::dtls::DtlsCertificate;
@@ -152,6 +152,7 @@ impl Pair {
             ice: IceConfig::default(),
             reconnect_limit: Duration::from_secs(60),
             keep_alive: KeepAlive::default(),
+            policy: CallPolicy::default(),
         })));
     }
 

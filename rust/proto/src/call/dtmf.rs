@@ -68,9 +68,10 @@ impl Call {
         self.tones.next = Some(ctx.now + wait);
     }
 
-    /// Takes what became of a tone's INFO; one that failed drops the rest, as in the SDK. The call goes on.
+    /// Takes what became of a tone's INFO; one that failed drops the rest, as in the SDK. The call goes on
+    /// unless it was asked to end.
     pub(crate) fn handle_tone_answer(&mut self, answer: Answer, ctx: &mut Context<'_>) {
-        if self.is_over() {
+        if self.is_over() || self.end_by_info(&answer, ctx) {
             return;
         }
         match answer.response {

@@ -12,6 +12,8 @@ use crate::user_agent::transactions::{Answer, Owner};
 const MAX_UNANSWERED: usize = 48;
 /// Longest body, so that the message stays below the 64 kB that peers accept.
 const MAX_BODY: usize = 60 * 1024;
+const UNANSWERED: &str = "the far side did not answer an INFO within 32 s; it is gone, or takes none";
+const UNKNOWN: &str = "the far side does not know the call any more";
 
 impl Call {
     /// Sends INFO; `InfoSent` or `InfoFailed` tells at once what became of it.
@@ -30,9 +32,9 @@ impl Call {
         ctx.emit(event);
     }
 
-    /// Takes what became of an INFO. The call goes on in any case: gateways that never answer INFO exist.
+    /// Takes what became of an INFO. The call goes on unless it was asked to end: gateways that never answer INFO exist.
     pub(crate) fn handle_info_answer(&mut self, request: u64, answer: Answer, ctx: &mut Context<'_>) {
-        if self.is_over() {
+        if self.is_over() || self.end_by_info(&answer, ctx) {
             return;
         }
         let failed = match answer.response {
@@ -51,6 +53,19 @@ impl Call {
             Some(Response { status, .. }) => self.info_failed(request, Some(status), end::cause_of_status(status)),
         };
         ctx.emit(failed);
+    }
+
+    /// Ends the call if the answer to an INFO, or none, says that the far side is gone, and that was asked for; whether it
+    /// did.
+    pub(super) fn end_by_info(&mut self, answer: &Answer, ctx: &mut Context<'_>) -> bool {
+        let policy = ctx.signaling.identity.settings().policy;
+        let (reason, cause, hint) = match answer.response.as_ref().map(|response| response.status) {
+            None if policy.end_on_info_timeout => (408, end::cause::REQUEST_TIMEOUT, UNANSWERED),
+            Some(408 | 481) if policy.end_on_info_rejected => (500, end::cause::DIALOG_ERROR, UNKNOWN),
+            _ => return false,
+        };
+        self.end_session(reason, cause, cause, hint, ctx);
+        true
     }
 
     /// Takes INFO from the far side.

@@ -201,6 +201,7 @@ mod tests {
             ice: crate::media::servers::IceConfig::default(),
             reconnect_limit: std::time::Duration::from_secs(60),
             keep_alive: crate::io::KeepAlive::default(),
+            policy: crate::io::CallPolicy::default(),
         })
     }
 

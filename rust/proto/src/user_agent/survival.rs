@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::UserAgent;
 use crate::dtmf::{DtmfRequest, DtmfTransport};
 use crate::io::{
-    AudioPort, CallId, ClockOrigin, Command, Datagram, KeepAlive, Output, RandomSource, Secret, SipSettings,
-    TransportFailure, TransportInput, TransportStep, UdpInput,
+    AudioPort, CallId, CallPolicy, ClockOrigin, Command, Datagram, KeepAlive, Output, RandomSource, Secret,
+    SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use crate::media::clip::Clip;
 use crate::media::servers::IceConfig;
@@ -161,6 +161,7 @@ impl<'a> World<'a> {
             ice: IceConfig::default(),
             reconnect_limit: Duration::from_secs(60),
             keep_alive: KeepAlive::default(),
+            policy: CallPolicy::default(),
         })));
     }
 

@@ -1,5 +1,5 @@
 use crate::support::{CALL, Rig};
-use c2c_proto::io::Command;
+use c2c_proto::io::{CallPolicy, Command, SipSettings};
 
 fn send(rig: &mut Rig, request: u64, body: &str) {
     rig.command(Command::SendInfo {
@@ -159,4 +159,88 @@ fn calls_end_however_much_is_unanswered() {
         });
         rig.hear("BYE");
     }
+}
+
+/// In a call with this policy.
+fn in_call_with(policy: CallPolicy) -> Rig {
+    let mut rig = Rig::new();
+    let settings = SipSettings {
+        register: false,
+        policy,
+        ..Rig::settings()
+    };
+    rig.command(Command::Connect(Box::new(settings)));
+    rig.open();
+    let events = rig.events();
+    assert_eq!(events, ["Connecting", "Connected"]);
+    let invite = rig.invite(CALL);
+    rig.answer(&invite, "callee");
+    rig.advance(std::time::Duration::from_secs(2));
+    rig.events();
+    rig.is_deaf = true;
+    rig
+}
+
+#[test]
+fn a_far_side_that_lost_the_call_may_end_it() {
+    for status in [408, 481] {
+        for by_tone in [false, true] {
+            let mut rig = in_call_with(CallPolicy {
+                end_on_info_rejected: true,
+                ..CallPolicy::default()
+            });
+            if by_tone {
+                rig.command(Command::SendDtmf {
+                    call: CALL,
+                    request: 1,
+                    dtmf: c2c_proto::dtmf::DtmfRequest {
+                        tones: "1".into(),
+                        transport: c2c_proto::dtmf::DtmfTransport::Info,
+                        duration: None,
+                        inter_tone_gap: None,
+                    },
+                });
+            } else {
+                send(&mut rig, 1, "{}");
+            }
+            let info = rig.hear("INFO");
+            rig.events();
+            rig.say(&info.reply(status, "No"));
+            assert_eq!(
+                rig.hear("BYE").header("Reason"),
+                "SIP ;cause=500; text=\"Dialog Error\""
+            );
+            assert_eq!(rig.events(), ["Ended local Dialog Error"], "{status} {by_tone}");
+        }
+    }
+}
+
+#[test]
+fn other_refusals_end_nothing() {
+    let mut rig = in_call_with(CallPolicy {
+        end_on_info_rejected: true,
+        end_on_info_timeout: true,
+    });
+    send(&mut rig, 1, "{}");
+    let info = rig.hear("INFO");
+    rig.say(&info.reply(415, "No"));
+    assert_eq!(rig.events(), ["InfoSent", "InfoFailed SIP Failure Code 415"]);
+}
+
+#[test]
+fn a_far_side_that_never_answers_info_may_end_the_call() {
+    let mut rig = in_call_with(CallPolicy {
+        end_on_info_timeout: true,
+        ..CallPolicy::default()
+    });
+    send(&mut rig, 1, "{}");
+    rig.hear("INFO");
+    rig.advance(std::time::Duration::from_secs(31));
+    assert_eq!(rig.events(), ["InfoSent"]);
+    rig.advance(std::time::Duration::from_secs(2));
+    assert_eq!(
+        rig.hear("BYE").header("Reason"),
+        "SIP ;cause=408; text=\"Request Timeout\""
+    );
+    assert_eq!(rig.events(), ["Ended local Request Timeout"]);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use c2c_proto::io::{
-    CallEnd, CallId, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, KeepAliveKind, NetworkRequest,
-    Originator, Output, Secret, SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
+    CallEnd, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, KeepAliveKind,
+    NetworkRequest, Originator, Output, Secret, SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::dtls::DtlsCertificate;
@@ -110,6 +110,7 @@ impl Rig {
                 interval: Duration::ZERO,
                 kind: KeepAliveKind::Ping,
             },
+            policy: CallPolicy::default(),
         }
     }
 
