@@ -464,6 +464,10 @@ class Engine:
     def connect(
         self, settings: SipSettings, *, proxy: ProxySettings | None = None, public_only: bool = False
     ) -> None: ...  # public_only: refuses addresses of this machine and of private networks
+    # opens a WebSocket ahead of `connect`, which uses it if URI, proxy and rule are the same; it is closed unused, and
+    # nothing is told, after 15 s, by another `prepare` or `connect`, by `discard_prepared` and `close`
+    def prepare(self, websocket_uri: str, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None: ...
+    def discard_prepared(self) -> None: ...
     def disconnect(self) -> None: ...
     def renew(self, settings: SipSettings | None) -> None: ...  # answers SettingsRefused; None gives up
     def retry(self) -> None: ...  # skips the rest of the back-off while reconnecting

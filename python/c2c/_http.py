@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import httpcore
 import httpx
@@ -69,6 +69,7 @@ class _Transport(httpx.AsyncBaseTransport):
             method=request.method,
             url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
+            content=_NoBody(),
         )
         answer = await self._pool.handle_async_request(asked)
         return httpx.Response(
@@ -77,6 +78,16 @@ class _Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._pool.aclose()
+
+
+class _NoBody:
+    """What a GET sends. Not httpcore's own: a request that is cancelled abandons that generator."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
 
 
 class _Body(httpx.AsyncByteStream):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -11,7 +11,7 @@ from c2c import events
 from c2c._audio_manager import AudioManager
 from c2c._client_state import EndCause
 from c2c._config_manager import ConfigManager, call_target
-from c2c._errors import C2CError, ClientDestroyed, ConnectFailed, ConnectTimeout, NotConnected, WrongState
+from c2c._errors import C2CError, ClientDestroyed, ConfigError, ConnectFailed, ConnectTimeout, NotConnected, WrongState
 from c2c._ice_servers import ice_settings
 from c2c._route import Routing
 from c2c._session_manager import SessionManager
@@ -58,6 +58,7 @@ class OpenClient:
         self._lifetime: Lifetime | None = None
         self._connecting: SharedOperation[None] | None = None
         self._target: CallTarget | None = None
+        self._last_server: str | None = None  # where the last connection was made to
         self._awaits_session = False
         self._setup: trio.CancelScope | None = None
         self._renewing = trio.CancelScope()
@@ -145,7 +146,7 @@ class OpenClient:
         await self.sip.wait_stopped()
         self.close()
         await self.sip.closed.wait()
-        self.configs.shown = None
+        self.configs.shown = self._last_server = None
         self._bus.close()
 
     async def shut_down(self) -> None:
@@ -177,6 +178,7 @@ class OpenClient:
     async def _connect(self) -> None:
         obstacle = _SILENT_ENDPOINT
         with trio.move_on_after(self._config.connect_timeout):
+            self._prepare()
             config = await self.configs.load()
             self._target = call_target(config)
             try:
@@ -196,10 +198,18 @@ class OpenClient:
         text = f"Operation timed out after {self._config.connect_timeout * 1000:.0f}ms"
         return ConnectTimeout(text, stage=obstacle.stage, cause=obstacle.cause, hint=obstacle.hint)
 
+    def _prepare(self) -> None:
+        """Opens a WebSocket to the last server beside the request; used if the new configuration names it again."""
+        if self._last_server is not None:
+            with suppress(ConfigError):  # of the environment; the request meets it, too
+                self.sip.prepare(self._last_server, self.configs.route(self._last_server))
+
     async def _register(self, config: EndpointConfig) -> None:
         account = self.configs.account(config)
         route = self.configs.route(account.info.ws_uri)
+        self._last_server = None
         await self.sip.connect(self._settings(account), route, register=account.register)
+        self._last_server = account.info.ws_uri
 
     def _settings_refused(self, _: Event.SettingsRefused) -> None:
         assert self._lifetime is not None

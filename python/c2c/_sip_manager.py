@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import trio
@@ -50,6 +51,7 @@ class SipManager:
         self._on_failure = on_failure
         self._attempt: _Attempt | None = None
         self._needs_registration = False
+        self._is_prepared = False
         self._open = False
         self._registered = False
         self._stopped: trio.Event | None = None
@@ -96,6 +98,7 @@ class SipManager:
         self._needs_registration = register
         self._last_failure = None
         self.is_initialised = True
+        self._is_prepared = False  # the engine takes it, or closes it
         proxy = route.proxy.settings() if route.proxy else None
         await self._try(lambda: self._engine.connect(settings, proxy=proxy, public_only=route.public_only))
 
@@ -113,8 +116,18 @@ class SipManager:
             self._needs_registration = register
             self._engine.renew(settings)
 
+    def prepare(self, uri: str, route: Route) -> None:
+        """Opens a WebSocket ahead; `connect` uses it if it is for the same server, else it is closed untold."""
+        proxy = route.proxy.settings() if route.proxy else None
+        self._engine.prepare(uri, proxy=proxy, public_only=route.public_only)
+        self._is_prepared = True
+
     def stop(self) -> None:
         """Ends calls, un-registers and closes the connection; what becomes of it comes as events."""
+        if self._is_prepared:
+            self._is_prepared = False
+            with suppress(EngineClosed):
+                self._engine.discard_prepared()
         if self.is_initialised:
             self.is_initialised = self.is_reconnecting = False
             self._stopped = trio.Event()

@@ -77,6 +77,12 @@ class FakeEngine:
             if self.registers:
                 self.tell(Event.Registered())
 
+    def prepare(self, uri: str, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
+        self._take("prepare", uri)
+
+    def discard_prepared(self) -> None:
+        self._take("discard_prepared")
+
     def disconnect(self) -> None:
         if self._take("disconnect"):
             self.hang_up("local")

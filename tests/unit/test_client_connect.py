@@ -421,3 +421,44 @@ async def test_logs_and_warnings_of_the_engine(
     logged: list[Any] = [(record.name, record.levelname, record.message) for record in caplog.records]
     assert ("c2c.proto.sip", "DEBUG", "100 % sent") in logged
     assert ("c2c.ice", "WARNING", "no interface but loopback") in logged
+
+
+async def test_the_last_servers_websocket_is_opened_beside_the_request(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, told: Recorder
+) -> None:
+    async with client:
+        await client.connect()
+        await client.disconnect()
+        assert engine.names() == ["connect", "disconnect"]
+        endpoint.is_silent = True
+        with trio.move_on_after(1):
+            await client.connect()
+        assert engine.commands[2:] == [("prepare", "wss://sip.example:8443"), ("discard_prepared",)]
+        endpoint.is_silent = False
+        await trio.testing.wait_all_tasks_blocked()
+        await client.connect()
+        assert engine.names()[4:] == ["prepare", "connect"]
+        assert told.names[-3:] == ["connecting", "connected", "registered"]
+    assert engine.names()[6:] == ["disconnect", "close"]
+
+
+async def test_a_failed_request_closes_what_was_opened_ahead(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint
+) -> None:
+    async with client:
+        await client.connect()
+        await client.disconnect()
+        endpoint.status = 503
+        await failure(client)
+        assert engine.names()[2:] == ["prepare", "discard_prepared"]
+
+
+async def test_nothing_is_opened_ahead_to_a_server_that_did_not_work(client: WebRTCClient, engine: FakeEngine) -> None:
+    async with client:
+        await client.connect()
+        await client.disconnect()
+        engine.answers["connect"] = [Event.Connecting(), Event.ConnectFailed("tls", "certificate unknown", None, True)]
+        await failure(client)
+        del engine.answers["connect"]
+        await client.connect()
+        assert engine.names()[2:] == ["prepare", "connect", "connect"]

@@ -106,6 +106,23 @@ impl Engine {
         self.command(py, Command::Connect(Box::new(settings.0.clone())))
     }
 
+    #[pyo3(signature = (websocket_uri, *, proxy=None, public_only=false))]
+    fn prepare(
+        &self,
+        py: Python<'_>,
+        websocket_uri: String,
+        proxy: Option<&ProxySettings>,
+        public_only: bool,
+    ) -> PyResult<()> {
+        let proxy = proxy.map(|proxy| proxy.0.clone());
+        let prepared = self.client.prepare(websocket_uri, Route { proxy, public_only });
+        prepared.map_err(|error| engine_error(py, &error))
+    }
+
+    fn discard_prepared(&self, py: Python<'_>) -> PyResult<()> {
+        self.client.discard_prepared().map_err(|error| engine_error(py, &error))
+    }
+
     fn disconnect(&self, py: Python<'_>) -> PyResult<()> {
         self.command(py, Command::Disconnect)
     }

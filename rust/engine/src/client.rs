@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use c2c_proto::io::CallId;
+use c2c_proto::io::{CallId, Secret};
 use c2c_proto::media::stats::CallStats;
 
 use crate::agent::Agent;
@@ -64,6 +64,18 @@ impl<A: Agent> Client<A> {
     /// How its WebSocket's server is reached from the next attempt on.
     pub fn route(&self, route: Route) -> Result<(), EngineError> {
         self.send(Directive::Route(route))
+    }
+
+    /// Opens a WebSocket ahead, for an agent that will soon want one to the same URI by the same route: it gets this one,
+    /// opening or open. At most one is kept, for 15 s at most, and none while the agent has a WebSocket; one that is not
+    /// used is closed with 1000, and nothing is told of it.
+    pub fn prepare(&self, uri: String, route: Route) -> Result<(), EngineError> {
+        self.send(Directive::Prepare(Secret(uri), route))
+    }
+
+    /// Closes what was opened ahead and not used.
+    pub fn discard_prepared(&self) -> Result<(), EngineError> {
+        self.send(Directive::DiscardPrepared)
     }
 
     /// All that happened since the last time, in order; call it after the wake-up bytes were read.

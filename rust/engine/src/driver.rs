@@ -3,6 +3,7 @@ mod call_streams;
 mod calls;
 mod line;
 mod port;
+mod prepared;
 mod reactor;
 mod seat;
 mod sources;

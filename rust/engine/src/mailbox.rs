@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::{io, iter};
 
-use c2c_proto::io::CallId;
+use c2c_proto::io::{CallId, Secret};
 use c2c_proto::media::stats::CallStats;
 use crossbeam_queue::SegQueue;
 
@@ -35,6 +35,9 @@ impl AgentId {
 pub(crate) enum Directive<C> {
     Command(C),
     Route(Route),
+    /// The URI may hold a token.
+    Prepare(Secret, Route),
+    DiscardPrepared,
     OpenReader(CallId, Arc<ReaderRing>),
     OpenWriter(CallId, Arc<WriterRing>),
     Close,

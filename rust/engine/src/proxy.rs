@@ -8,7 +8,7 @@ use tungstenite::http::StatusCode;
 pub(crate) const MAX_HEAD: usize = 16_384;
 
 /// The proxy that a client dials through; its credentials are shown nowhere.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proxy {
     /// Name or address; IPv6 with or without brackets.
     pub host: String,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::proxy::Proxy;
 
 /// The way to a WebSocket's server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Route {
     /// The HTTP proxy on the way.
     pub proxy: Option<Proxy>,

@@ -18,6 +18,7 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Line {
     state: State,
     attempt: u64,
+    numbers: u64,
 }
 
 #[derive(Debug, Default)]
@@ -41,17 +42,27 @@ pub(crate) enum Overdue {
 }
 
 impl Line {
-    /// Starts an attempt; gives its number, and where it tells how far it is.
-    pub(crate) fn open(&mut self, sources: &mut Sources, limit: Duration, now: Instant) -> (u64, Progress) {
+    /// A number for a new attempt.
+    pub(crate) fn next_attempt(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Waits for the attempt with this number, which tells its `progress`.
+    pub(crate) fn open(
+        &mut self,
+        sources: &mut Sources,
+        attempt: u64,
+        (limit, progress): (Duration, Progress),
+        now: Instant,
+    ) {
         self.drop_socket(sources);
-        self.attempt += 1;
-        let progress = Progress::default();
+        self.attempt = attempt;
         self.state = State::Opening {
             deadline: now + limit + GRACE,
             limit,
-            progress: progress.clone(),
+            progress,
         };
-        (self.attempt, progress)
     }
 
     /// Whether this attempt is still waited for; from now on it is not.
@@ -117,13 +128,10 @@ impl Line {
                 self.state = State::Closing(socket, token, now + CLOSE_LIMIT);
                 closed.map_err(Some)
             }
-            State::Opening { .. } => {
-                self.attempt += 1;
-                Err(Some(WebSocketEnd {
-                    code: None,
-                    reason: String::new(),
-                }))
-            }
+            State::Opening { .. } => Err(Some(WebSocketEnd {
+                code: None,
+                reason: String::new(),
+            })),
             State::Down => Err(None),
             closing @ State::Closing(..) => {
                 self.state = closing;
@@ -137,6 +145,11 @@ impl Line {
         if let State::Up(socket, token) | State::Closing(socket, token, _) = std::mem::take(&mut self.state) {
             sources.remove_fd(token, std::os::fd::AsRawFd::as_raw_fd(&socket));
         }
+    }
+
+    /// Whether it is open, or will be if all goes well.
+    pub(crate) fn is_wanted(&self) -> bool {
+        matches!(self.state, State::Opening { .. } | State::Up(..))
     }
 
     pub(crate) fn is_down(&self) -> bool {

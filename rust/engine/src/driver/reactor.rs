@@ -178,14 +178,14 @@ impl<A: Agent + 'static> Reactor<A> {
 
     fn direct(&mut self, mailbox: &Mailbox<A::Command, A::Event>, id: AgentId, directive: Directive<A::Command>) {
         if self.seats.contains_key(&id) {
-            self.serve(id, |seat, _, now| seat.direct(directive, now));
+            self.serve(id, |seat, floor, now| seat.direct(floor, directive, now));
             return;
         }
         match directive {
             Directive::Close => self.close_port(id, None),
             Directive::OpenReader(_, ring) => end_reader(&ring, mailbox),
             Directive::OpenWriter(_, ring) => end_writer(&ring, mailbox),
-            Directive::Command(_) | Directive::Route(_) => {}
+            Directive::Command(_) | Directive::Route(_) | Directive::Prepare(..) | Directive::DiscardPrepared => {}
         }
     }
 

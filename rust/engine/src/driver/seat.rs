@@ -10,6 +10,7 @@ use c2c_proto::io::{CallId, Datagram, TransportFailure, TransportInput};
 
 use super::calls::Call;
 use super::line::{Line, Overdue};
+use super::prepared::Prepared;
 use super::sources::Sources;
 use super::{ClientOptions, Counts, Inbox};
 use crate::agent::Agent;
@@ -73,6 +74,7 @@ pub(crate) struct Seat<A: Agent> {
     sockets: SocketOptions,
     farewell: Option<A::Command>,
     line: Line,
+    prepared: Prepared,
     calls: HashMap<CallId, Call>,
     leaving: Option<Instant>,
     failure: Option<String>,
@@ -127,6 +129,7 @@ impl<A: Agent + 'static> Seat<A> {
             sockets: SocketOptions::default(),
             farewell: None,
             line: Line::default(),
+            prepared: Prepared::default(),
             calls: HashMap::new(),
             leaving: None,
             failure: None,
@@ -148,7 +151,7 @@ impl<A: Agent + 'static> Seat<A> {
     }
 
     /// What the owner asked for.
-    pub(crate) fn direct(&mut self, directive: Directive<A::Command>, now: Instant) {
+    pub(crate) fn direct(&mut self, floor: &mut Floor<A>, directive: Directive<A::Command>, now: Instant) {
         match directive {
             Directive::Command(command) if self.leaving.is_none() => self.agent.handle_command(command, now),
             Directive::Command(_) => {}
@@ -157,6 +160,8 @@ impl<A: Agent + 'static> Seat<A> {
                     dialing.route = route;
                 }
             }
+            Directive::Prepare(uri, route) => self.prepare(floor, uri.0.clone(), route, now),
+            Directive::DiscardPrepared => self.prepared.discard(),
             Directive::OpenReader(call, ring) => self.open_reader(call, ring, now),
             Directive::OpenWriter(call, ring) => self.open_writer(call, ring, now),
             Directive::Close => self.leave(now),
@@ -169,6 +174,7 @@ impl<A: Agent + 'static> Seat<A> {
             return;
         }
         self.leaving = Some(now);
+        self.prepared.discard();
         if let Some(farewell) = self.farewell.take() {
             self.leaving = Some(now + FAREWELL);
             self.agent.handle_command(farewell, now);
@@ -183,6 +189,9 @@ impl<A: Agent + 'static> Seat<A> {
         result: Result<Box<OpenWebSocket>, TransportFailure>,
         now: Instant,
     ) {
+        let Some(result) = self.prepared.opened(attempt, result) else {
+            return;
+        };
         if !self.line.finish_attempt(attempt) {
             return;
         }
@@ -257,6 +266,7 @@ impl<A: Agent + 'static> Seat<A> {
 
     /// Runs what is due.
     pub(crate) fn on_time(&mut self, floor: &mut Floor<A>, now: Instant) {
+        self.prepared.discard_overdue(now);
         match self.line.overdue(&mut floor.sources, now) {
             Some(Overdue::Failed(failure)) => self.open_failed(failure, now),
             Some(Overdue::Closed(end)) => self.closed(end, now),
@@ -292,7 +302,12 @@ impl<A: Agent + 'static> Seat<A> {
         if leaves || hung_up {
             return Life::Over;
         }
-        let deadlines = [self.agent.poll_timeout(), self.line.deadline(), self.leaving];
+        let deadlines = [
+            self.agent.poll_timeout(),
+            self.line.deadline(),
+            self.prepared.deadline(),
+            self.leaving,
+        ];
         Life::On(deadlines.into_iter().flatten().min())
     }
 

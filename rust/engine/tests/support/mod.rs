@@ -358,6 +358,12 @@ impl Server {
         self.told.pop_front().unwrap()
     }
 
+    /// All that was told and not taken.
+    pub fn so_far(&mut self) -> Vec<ListenerEvent<Report>> {
+        self.told.extend(self.listener.poll_events().unwrap());
+        self.told.drain(..).collect()
+    }
+
     pub fn accepted(&mut self) -> AgentId {
         loop {
             if let ListenerEvent::Accepted(agent, _) = self.next() {

@@ -5,10 +5,12 @@ use std::time::Instant;
 use c2c_proto::io::{CallId, Output};
 
 use super::super::Note;
+use super::super::prepared::Ready;
 use super::{DROPPED, Floor, OUTPUT_LIMIT, Seat};
 use crate::agent::Agent;
-use crate::connect::{Request, open_websocket};
+use crate::connect::{Progress, Request, open_websocket};
 use crate::mailbox::Notice;
+use crate::route::Route;
 use crate::websocket::WebSocketEnd;
 
 impl<A: Agent + 'static> Seat<A> {
@@ -59,24 +61,54 @@ impl<A: Agent + 'static> Seat<A> {
     }
 
     fn open(&mut self, floor: &mut Floor<A>, uri: String, now: Instant) {
-        let Some(dialing) = &self.dialing else {
+        let Some((limit, route)) = self
+            .dialing
+            .as_ref()
+            .map(|dialing| (dialing.limit, dialing.route.clone()))
+        else {
             tracing::error!("an accepted connection's agent cannot open a WebSocket");
             return;
         };
-        let (trust, limit, route) = (dialing.tls.clone(), dialing.limit, dialing.route.clone());
-        let (attempt, progress) = self.line.open(&mut floor.sources, limit, now);
+        let (attempt, progress) = match self.prepared.take(&uri, &route) {
+            Some(Ready::Opening(attempt, progress)) => (attempt, progress),
+            Some(Ready::Open(open)) => {
+                self.line.drop_socket(&mut floor.sources);
+                return self.take_socket(floor, *open, now);
+            }
+            None => self.dial(floor, uri, route),
+        };
+        self.line.open(&mut floor.sources, attempt, (limit, progress), now);
+    }
+
+    /// Opens a WebSocket ahead, unless there is one: the agent's next wish for the same server by the same route gets it.
+    pub(super) fn prepare(&mut self, floor: &Floor<A>, uri: String, route: Route, now: Instant) {
+        self.prepared.discard();
+        if self.line.is_wanted() || self.leaving.is_some() || self.dialing.is_none() {
+            return;
+        }
+        let (number, progress) = self.dial(floor, uri.clone(), route.clone());
+        self.prepared.start(uri, route, number, progress, now);
+    }
+
+    /// Starts an attempt: its number, and where it tells how far it is.
+    fn dial(&mut self, floor: &Floor<A>, uri: String, route: Route) -> (u64, Progress) {
+        let (attempt, progress) = (self.line.next_attempt(), Progress::default());
+        let Some(dialing) = &self.dialing else {
+            return (attempt, progress);
+        };
         let request = Request {
             uri,
-            trust,
+            trust: dialing.tls.clone(),
             route,
             sockets: self.sockets,
-            limit,
-            progress,
+            limit: dialing.limit,
+            progress: progress.clone(),
         };
         let (inbox, id) = (floor.inbox.clone(), self.id);
         open_websocket(request, &floor.connectors, move |result| {
             inbox.send(Note::Opened(id, attempt, result));
         });
+        (attempt, progress)
     }
 
     fn bind(&mut self, floor: &mut Floor<A>, call: CallId, addresses: &[IpAddr], now: Instant) {
