@@ -77,8 +77,8 @@ class FakeEngine:
             if self.registers:
                 self.tell(Event.Registered())
 
-    def prepare(self, uri: str, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
-        self._take("prepare", uri)
+    def prepare(self, websocket_uri: str, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
+        self._take("prepare", websocket_uri)
 
     def discard_prepared(self) -> None:
         self._take("discard_prepared")
