@@ -238,7 +238,7 @@ async def test_after_disconnect_it_connects_anew(client: WebRTCClient, engine: F
         await client.disconnect()
         await client.connect()
         assert client.is_connected()
-        assert engine.names() == ["disconnect", "connect"]
+        assert engine.names() == ["disconnect", "prepare", "connect"]
 
 
 # credentials that the server no longer takes
@@ -320,7 +320,7 @@ async def test_a_final_failure_ends_it(client: WebRTCClient, engine: FakeEngine,
         assert isinstance(told.payload("error")[0], ConnectFailed)
         engine.commands.clear()
         await client.connect()
-        assert engine.names() == ["connect"]
+        assert engine.names() == ["prepare", "connect"]
 
 
 @pytest.mark.usefixtures("endpoint")
@@ -332,10 +332,10 @@ async def test_a_refusal_closes_the_connection_before_the_next(client: WebRTCCli
         engine.commands.clear()
         nursery.start_soon(client.connect)
         await trio.testing.wait_all_tasks_blocked()
-        assert engine.names() == []
+        assert engine.names() == ["prepare"]
         engine.tell(Event.Disconnected(None, None))
         await trio.testing.wait_all_tasks_blocked()
-        assert engine.names() == ["connect"]
+        assert engine.names() == ["prepare", "connect"]
 
 
 @pytest.mark.usefixtures("endpoint")

@@ -160,7 +160,7 @@ mod tests {
         let now = Instant::now();
         let mut prepared = opening(now);
         assert_eq!(prepared.deadline(), Some(now + KEEP));
-        prepared.discard_overdue(now + KEEP - Duration::from_millis(1));
+        prepared.discard_overdue(now + KEEP.mul_f32(0.99));
         assert!(prepared.deadline().is_some());
         prepared.discard_overdue(now + KEEP);
         assert!(prepared.take(URI, &Route::default()).is_none() && prepared.deadline().is_none());
