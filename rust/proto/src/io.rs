@@ -117,6 +117,13 @@ pub enum TransportInput<'a> {
         /// Addresses of all interfaces that are up.
         interfaces: Vec<IpAddr>,
     },
+    /// The machine's addresses are others now, or were asked for (`Output::ListAddresses`).
+    Addresses {
+        /// The one that routes to the SIP server; `None` when none does.
+        route: Option<IpAddr>,
+        /// Addresses of all interfaces that are up.
+        interfaces: Vec<IpAddr>,
+    },
     /// One whole text or binary message.
     Message(&'a [u8]),
     /// A ping or a pong came: the peer is there.
@@ -137,6 +144,7 @@ impl fmt::Debug for TransportInput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened { local, remote, .. } => write!(f, "Opened {local} to {remote}"),
+            Self::Addresses { route, interfaces } => write!(f, "Addresses {route:?} {interfaces:?}"),
             Self::Message(bytes) => write!(f, "Message of {} bytes", bytes.len()),
             Self::Alive => f.write_str("Alive"),
             Self::Failed(failure) => write!(f, "{failure:?}"),
@@ -200,6 +208,13 @@ pub enum UdpInput {
     Bound(Vec<SocketAddr>),
     /// None could be bound.
     Failed(String),
+    /// The system cannot send a datagram: the address or the way is gone. Told now and then while it lasts.
+    Unsendable {
+        /// The socket.
+        local: SocketAddr,
+        /// Where it was to go.
+        remote: SocketAddr,
+    },
 }
 
 /// What an agent wants done. Generic over its event type, as the gateway's agent has its own.
@@ -213,12 +228,21 @@ pub enum Output<E> {
     /// Close the WebSocket with this code; no more input comes from it but one `Closed`. Code 1006, which never goes on the
     /// wire (RFC 6455 §7.4.1), drops the connection without a close frame.
     CloseWebSocket(u16),
+    /// Look which addresses the machine has now; answered by [`TransportInput::Addresses`].
+    ListAddresses,
     /// Bind one UDP socket per address (port 0) for this call.
     BindUdp {
         /// The call.
         call: CallId,
         /// Local addresses.
         addresses: Vec<IpAddr>,
+    },
+    /// Close these UDP sockets of the call; it goes on with others.
+    CloseUdp {
+        /// The call.
+        call: CallId,
+        /// Their local addresses.
+        sockets: Vec<SocketAddr>,
     },
     /// Send a datagram.
     Transmit(CallId, Transmit),
@@ -245,6 +269,8 @@ impl<E: fmt::Debug> fmt::Debug for Output<E> {
             Self::Ping => f.write_str("Ping"),
             Self::CloseWebSocket(code) => write!(f, "CloseWebSocket {code}"),
             Self::BindUdp { call, addresses } => write!(f, "BindUdp {call:?} {addresses:?}"),
+            Self::ListAddresses => f.write_str("ListAddresses"),
+            Self::CloseUdp { call, sockets } => write!(f, "CloseUdp {call:?} {sockets:?}"),
             Self::Transmit(call, transmit) => write!(f, "Transmit {call:?} to {}", transmit.remote),
             Self::Network(call, request) => write!(f, "Network {call:?} {request:?}"),
             Self::StartTicking(call) => write!(f, "StartTicking {call:?}"),

@@ -13,10 +13,20 @@ use crate::mailbox::AgentId;
 use crate::socket_options::SocketOptions;
 use crate::udp::{Received, UdpEndpoint};
 
+/// One of its sockets.
+#[derive(Debug)]
+struct CallSocket {
+    endpoint: UdpEndpoint,
+    token: Token,
+    /// Its place among all that the call ever bound.
+    number: usize,
+}
+
 /// A call of an agent.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
-    sockets: Vec<(UdpEndpoint, Token)>,
+    sockets: Vec<CallSocket>,
+    bound: usize,
     pub(crate) streams: CallStreams,
     pub(crate) rings: CallRings,
     pub(crate) ticking: bool,
@@ -54,18 +64,24 @@ impl Call {
         (address, options): (IpAddr, SocketOptions),
     ) -> Result<SocketAddr, String> {
         let mut endpoint = UdpEndpoint::bind(address, options)?;
-        let source = Source::Udp(agent, call, self.sockets.len());
+        let number = self.bound;
+        let source = Source::Udp(agent, call, number);
         let token = sources.add(source, &mut endpoint, Interest::READABLE);
         let token = token.map_err(|error| format!("watching a UDP socket: {error}"))?;
         let local = endpoint.local();
-        self.sockets.push((endpoint, token));
+        self.bound += 1;
+        self.sockets.push(CallSocket {
+            endpoint,
+            token,
+            number,
+        });
         Ok(local)
     }
 
     /// Receives one datagram from the n-th socket: its length, and both its ends.
     pub(crate) fn receive(&self, index: usize, buffer: &mut [u8]) -> Option<(SocketAddr, Received)> {
-        let (endpoint, _) = self.sockets.get(index)?;
-        Some((endpoint.local(), endpoint.receive(buffer)))
+        let socket = self.sockets.iter().find(|socket| socket.number == index)?;
+        Some((socket.endpoint.local(), socket.endpoint.receive(buffer)))
     }
 
     /// Sends a datagram from the socket it names; what the system refuses is counted.
@@ -73,7 +89,7 @@ impl Call {
         let endpoint = self
             .sockets
             .iter()
-            .map(|(endpoint, _)| endpoint)
+            .map(|socket| &socket.endpoint)
             .find(|end| end.local() == transmit.local);
         let sent = endpoint.is_some_and(|endpoint| endpoint.send(&transmit.payload, transmit.remote).is_ok());
         if !sent {
@@ -81,10 +97,18 @@ impl Call {
         }
     }
 
+    /// Closes the sockets with these addresses.
+    pub(crate) fn close(&mut self, sources: &mut Sources, addresses: &[SocketAddr]) {
+        let is_closed = |socket: &mut CallSocket| addresses.contains(&socket.endpoint.local());
+        for mut socket in self.sockets.extract_if(.., is_closed) {
+            sources.remove(socket.token, &mut socket.endpoint);
+        }
+    }
+
     /// Closes sockets and connections.
     pub(crate) fn release(&mut self, sources: &mut Sources) {
-        for (mut endpoint, token) in self.sockets.drain(..) {
-            sources.remove(token, &mut endpoint);
+        for mut socket in self.sockets.drain(..) {
+            sources.remove(socket.token, &mut socket.endpoint);
         }
         self.streams.release(sources);
     }

@@ -137,6 +137,10 @@ impl CallMedia {
                 | MediaEvent::ServerWarning(_)
                 | MediaEvent::IceConnected
                 | MediaEvent::Closed
+                | MediaEvent::PathSilent
+                | MediaEvent::Moved
+                | MediaEvent::RestartFailed
+                | MediaEvent::SocketsFree(_)
                 | MediaEvent::Warning(_) => {}
             }
         }

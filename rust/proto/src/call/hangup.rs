@@ -89,7 +89,11 @@ impl Call {
     fn cancel(&mut self, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         let header = reason.as_ref().map(|(status, text)| reason_header(*status, text));
         let now = ctx.now;
-        self.invite.cancel = match ctx.signaling.transactions.cancel(self.id(), header.as_ref(), now) {
+        self.invite.cancel = match ctx
+            .signaling
+            .transactions
+            .cancel(Owner::Invite(self.id()), header.as_ref(), now)
+        {
             None => Cancel::Wanted(reason),
             Some(mut request) => {
                 if let Some((status, text)) = reason {

@@ -189,6 +189,7 @@ impl Call {
                 self.acknowledge(response, ctx);
                 self.timer
                     .handle_response(response.headers.session_expires().ok().flatten(), ctx.now);
+                self.check_addresses(ctx);
                 self.pump(ctx);
             }
             Err((reason, end)) => {
@@ -272,7 +273,7 @@ pub(super) fn is_sdp(headers: &Headers) -> bool {
 }
 
 /// The ACK of a 2xx has the number of the INVITE that it answers (RFC 3261 §13.2.2.4).
-fn ack_of(dialog: &Dialog, response: &Response, ctx: &mut Context<'_>) -> Request {
+pub(super) fn ack_of(dialog: &Dialog, response: &Response, ctx: &mut Context<'_>) -> Request {
     let number = response.headers.cseq().map_or(0, |cseq| cseq.number);
     dialog.ack(number, ctx.via())
 }

@@ -14,6 +14,17 @@ use crate::media::session::{MediaConfig, MediaEvent, MediaSession};
 use crate::media::stats::CallStats;
 use crate::user_agent::context::Context;
 
+/// What became of the paths of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PathNews {
+    /// The one in use answers no more.
+    Silent,
+    /// The next one works.
+    Moved,
+    /// The next one does not work.
+    RestartFailed,
+}
+
 /// Media of one call: nothing before its sockets are bound and after its end.
 pub(super) struct CallMedia {
     call: CallId,
@@ -23,6 +34,8 @@ pub(super) struct CallMedia {
     is_ticking: bool,
     has_track: bool,
     playing: Option<u64>,
+    /// What the call has not looked at; it does after each input.
+    paths: Vec<PathNews>,
 }
 
 impl CallMedia {
@@ -35,6 +48,7 @@ impl CallMedia {
             is_ticking: false,
             has_track: false,
             playing: None,
+            paths: Vec::new(),
         }
     }
 
@@ -88,6 +102,27 @@ impl CallMedia {
     /// Our offer in mid-call, for a request that came without one.
     pub(super) fn reoffer(&mut self, now: Instant) -> Result<String, MediaError> {
         self.session()?.reoffer(Direction::SendRecv, now)
+    }
+
+    /// Looks for another path from these sockets; `is_gathered` tells when it can be offered.
+    pub(super) fn begin_restart(&mut self, sockets: &[SocketAddr], now: Instant) -> Result<(), MediaError> {
+        self.is_gathered = false;
+        self.session()?.begin_restart(sockets, now)
+    }
+
+    /// The offer of an ICE restart.
+    pub(super) fn restart_offer(&mut self, now: Instant) -> Result<String, MediaError> {
+        self.session()?.restart_offer(now)
+    }
+
+    /// The media session, once there are sockets.
+    pub(super) fn live(&mut self) -> Option<&mut MediaSession> {
+        self.session.as_mut().filter(|_| !self.is_closing)
+    }
+
+    /// What became of the paths since the last look.
+    pub(super) fn take_path_news(&mut self) -> Vec<PathNews> {
+        std::mem::take(&mut self.paths)
     }
 
     /// Whether an offer of ours has no answer yet.
@@ -185,6 +220,13 @@ impl CallMedia {
                 MediaEvent::Gathered => self.is_gathered = true,
                 // SIP tells the end
                 MediaEvent::IceConnected | MediaEvent::Closed => {}
+                MediaEvent::PathSilent => self.paths.push(PathNews::Silent),
+                MediaEvent::Moved => self.paths.push(PathNews::Moved),
+                MediaEvent::RestartFailed => self.paths.push(PathNews::RestartFailed),
+                MediaEvent::SocketsFree(sockets) => ctx.output(Output::CloseUdp {
+                    call: self.call,
+                    sockets,
+                }),
                 MediaEvent::Connected => self.connected(ctx),
                 MediaEvent::PlayEnded { play, completed } => self.play_ended(play, completed, ctx),
                 MediaEvent::ToneReceived(ReceivedTone { tone, duration }) => {
@@ -201,6 +243,13 @@ impl CallMedia {
             }
         }
         failure
+    }
+
+    /// Hands on what the session wants sent.
+    pub(super) fn flush(&mut self, ctx: &mut Context<'_>) {
+        if !self.is_closing {
+            self.pump_transmits(ctx);
+        }
     }
 
     /// Says goodbye on the media path and gives slot and sockets back; the sockets once the relays are given back.

@@ -7,6 +7,8 @@ mod invite;
 mod media;
 mod reinvite;
 pub(crate) mod requests;
+mod restart;
+mod restart_invite;
 mod session_timer;
 mod state;
 mod update;
@@ -19,6 +21,7 @@ use dtmf::InfoTones;
 use invite::Invite;
 use media::CallMedia;
 use reinvite::AwaitedAck;
+use restart::Restart;
 use session_timer::SessionTimer;
 use state::Phase;
 
@@ -42,6 +45,7 @@ pub(crate) struct Call {
     timer: SessionTimer,
     tones: InfoTones,
     awaited_ack: Option<AwaitedAck>,
+    restart: Restart,
     /// The far side said BYE.
     was_hung_up: bool,
 }
@@ -66,6 +70,7 @@ impl Call {
             timer: SessionTimer::new(ctx.signaling.identity.settings().session_expires),
             tones: InfoTones::default(),
             awaited_ack: None,
+            restart: Restart::new(addresses.first().copied()),
             was_hung_up: false,
         };
         ctx.emit(Event::CallCreated(call.state));
@@ -76,12 +81,16 @@ impl Call {
         Ok(call)
     }
 
-    /// Takes the sockets: gathers candidates, and sends the offer with them.
+    /// Takes the sockets: gathers candidates, and sends the offer with them. Later ones are for another path.
     pub(crate) fn handle_udp(&mut self, input: UdpInput, ctx: &mut Context<'_>) {
+        if let UdpInput::Unsendable { local, remote } = input {
+            return self.handle_unsendable(local, remote, ctx);
+        }
         if self.phase != Phase::Gathering || self.media.is_open() {
-            return;
+            return self.handle_more_sockets(input, ctx);
         }
         match input {
+            UdpInput::Unsendable { .. } => {}
             UdpInput::Bound(sockets) => self.gather(&sockets, ctx),
             UdpInput::Failed(text) => self.fail_media(Stage::Ice, format!("no UDP socket could be bound: {text}"), ctx),
         }
@@ -112,7 +121,14 @@ impl Call {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let ack = self.awaited_ack.as_ref().map(AwaitedAck::poll_timeout);
         let tones = self.tones.poll_timeout();
-        let times = [self.media.poll_timeout(), self.timer.poll_timeout(), tones, ack];
+        let restart = self.restart.poll_timeout();
+        let times = [
+            self.media.poll_timeout(),
+            self.timer.poll_timeout(),
+            tones,
+            ack,
+            restart,
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -156,6 +172,9 @@ impl Call {
             self.end_by_media(&error, ctx);
         } else if self.phase == Phase::Gathering && self.media.is_gathered() {
             self.offer(ctx);
+        } else if self.phase == Phase::Answered {
+            self.run_restart(ctx);
+            self.media.flush(ctx);
         }
     }
 

@@ -1,5 +1,5 @@
 //! Offers from the far side in mid-call, in a re-INVITE (RFC 3261 §14.2) or an UPDATE (RFC 3311 §5.2), and ours in the 200
-//! to a re-INVITE without one. Anything may change but the transport (488).
+//! to a re-INVITE without one. Anything may change; the certificate only together with an ICE restart (488).
 use std::time::Instant;
 
 use super::invite::is_sdp;
@@ -33,6 +33,9 @@ impl Call {
         if self.awaited_ack.is_some() {
             return refuse_for_now(request, ctx);
         }
+        if self.media.is_offering() {
+            return ctx.refuse(request, 491, "Request Pending");
+        }
         if refuse_interval(request, ctx) {
             return;
         }
@@ -57,7 +60,9 @@ impl Call {
             ctx.refuse(request, 491, "Request Pending");
             return None;
         }
-        match self.media.handle_offer(&request.body, ctx.now) {
+        let answered = self.media.handle_offer(&request.body, ctx.now);
+        self.follow_remote_offer(ctx);
+        match answered {
             Ok(answer) => {
                 self.follow_hold(ctx);
                 Some(answer)

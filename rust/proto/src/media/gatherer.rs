@@ -23,6 +23,8 @@ mod relay;
 
 /// Relayed datagrams of connections that wait for [`IceGatherer::poll_relayed`]; the oldest is dropped.
 const MAX_RELAYED: usize = 256;
+/// Connections that one gatherer can need: one a URL and redirection, with room.
+const MAX_STREAMS: u32 = 1 << 12;
 /// Peers that relays are told of; the far side's SDP is read up to 64 candidates.
 const MAX_PEERS: usize = 64;
 
@@ -115,6 +117,34 @@ impl IceGatherer {
             events: VecDeque::new(),
             relayed: VecDeque::new(),
         }
+    }
+
+    /// Another one for the same call, whose connections get other numbers.
+    pub fn successor(&self, config: &IceConfig, random: &mut dyn RandomSource) -> Self {
+        Self {
+            next_stream: self.next_stream + MAX_STREAMS,
+            ..Self::new(config, random)
+        }
+    }
+
+    /// The sockets that it works from.
+    pub fn sockets(&self) -> &[SocketAddr] {
+        &self.sockets
+    }
+
+    /// The machine's address behind a socket or relayed address of this gatherer.
+    pub fn base_of(&self, local: SocketAddr) -> Option<IpAddr> {
+        let relay = self.relays.iter().find(|relay| relay.announced == Some(local));
+        match relay {
+            Some(relay) => relay.base(),
+            None => self.sockets.contains(&local).then(|| local.ip()),
+        }
+    }
+
+    /// The relayed address whose datagrams to the server take this way.
+    pub fn relay_at(&self, local: SocketAddr, server: SocketAddr) -> Option<SocketAddr> {
+        let route = Route { local, server };
+        self.relays.iter().find(|relay| relay.is_at(route))?.announced
     }
 
     /// Takes the call's bound sockets, most wanted first, and asks all servers.

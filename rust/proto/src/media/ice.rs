@@ -14,13 +14,14 @@ use rtc_stun::crypto::providers::AwsLcRsProvider;
 use rtc_stun::message::TransactionId;
 
 use self::agent::{CHECK_INTERVAL, CheckAgent};
+use self::consent::Consent;
 pub use self::credentials::IceCredentials;
 pub(super) use self::credentials::ice_chars;
 use self::pairs::Pairs;
 pub use self::pairs::Route;
 use self::requests::{Request, Requests};
 pub use self::stun::stun_survives;
-use self::stun::{Binding, Check, Class, outgoing_request};
+use self::stun::{Binding, Class, outgoing_request};
 use super::candidate::{Candidate, CandidateKind};
 use super::drop_oldest::push_dropping_oldest;
 use super::error::MediaError;
@@ -28,6 +29,7 @@ use crate::io::{Datagram, RandomSource, Transmit};
 
 mod agent;
 mod checklist;
+mod consent;
 mod credentials;
 mod pairs;
 mod requests;
@@ -38,8 +40,6 @@ mod tests;
 
 /// Messages that wait for the driver, which drains them after each input; the oldest is dropped.
 const MAX_TRANSMITS: usize = 512;
-/// How long no pair may answer, and how long the pair in use may stay silent (RFC 7675 §5.1).
-const FAILURE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What ICE tells the transport.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum IceEvent {
@@ -47,6 +47,8 @@ pub(super) enum IceEvent {
     Checked(Route),
     /// The first pair is valid.
     Connected,
+    /// The pair in use answers no more, or cannot be sent on; told once until it answers again.
+    Silent,
     /// Over; nothing may be sent any more.
     Failed(MediaError),
 }
@@ -65,6 +67,7 @@ pub(super) struct Ice {
     started: Option<Instant>,
     next_check: Option<Instant>,
     next_consent: Option<Instant>,
+    consent: Consent,
     is_checked: bool,
     is_over: bool,
     random: Box<dyn RandomSource>,
@@ -90,6 +93,7 @@ impl Ice {
             started: None,
             next_check: None,
             next_consent: None,
+            consent: Consent::default(),
             is_checked: false,
             is_over: false,
             random,
@@ -163,8 +167,7 @@ impl Ice {
         if self.is_over {
             return;
         }
-        if self.expiry().is_some_and(|expiry| now >= expiry) {
-            self.fail();
+        if !self.judge_consent(now) {
             return;
         }
         if self.next_check.is_some_and(|due| now >= due) {
@@ -179,7 +182,7 @@ impl Ice {
         if self.is_over {
             return None;
         }
-        [self.expiry(), self.next_check, self.next_consent]
+        [self.next_judgement(), self.next_check, self.next_consent]
             .into_iter()
             .flatten()
             .min()
@@ -198,9 +201,9 @@ impl Ice {
         self.pairs.contains(route)
     }
 
-    /// Where to send: the nominated pair, else a valid one.
+    /// Where to send: the nominated pair, else a valid one; nowhere without consent.
     pub(super) fn target(&mut self) -> Option<Route> {
-        self.pairs.target()
+        self.pairs.target().filter(|_| !self.consent.is_lost)
     }
 
     /// Round trip of the last check on the pair in use.
@@ -260,7 +263,10 @@ impl Ice {
         if !was_connected && self.pairs.peek_target().is_some() {
             self.events.push_back(IceEvent::Connected);
             self.schedule_consent(now);
+        } else if request.is_consent {
+            self.schedule_consent(now);
         }
+        self.renew_consent(now);
         self.hasten_nomination(now);
         self.finish_checks();
         true
@@ -328,51 +334,6 @@ impl Ice {
         if self.pairs.selected().is_some() {
             self.next_check = None;
         }
-    }
-
-    fn check_consent(&mut self, now: Instant) {
-        self.schedule_consent(now);
-        let (Some(route), Some(remote)) = (self.pairs.target(), &self.remote) else {
-            return;
-        };
-        let check = Check {
-            username: format!("{}:{}", remote.ufrag, self.local.ufrag),
-            password: &remote.password.0,
-            controlling: self.agent.is_controlling(),
-            tie_breaker: self.tie_breaker,
-            priority: self.candidates.first().map_or(1, |candidate| candidate.priority),
-        };
-        if let Some((transaction, message)) = check.build(self.provider.crypto()) {
-            self.remember(transaction, route, true, now);
-            self.transmit(route, message);
-        }
-    }
-
-    /// 5 s, spread by a fifth (RFC 7675 §5.1).
-    fn schedule_consent(&mut self, now: Instant) {
-        self.next_consent = Some(now + Duration::from_millis(4000 + self.random.below(2001)));
-    }
-
-    /// When silence becomes failure.
-    fn expiry(&self) -> Option<Instant> {
-        self.pairs
-            .last_answer()
-            .or(self.started)
-            .map(|since| since + FAILURE_TIMEOUT)
-    }
-
-    fn fail(&mut self) {
-        let text = if self.pairs.last_answer().is_some() {
-            "the far side answered no consent check for 30 s".to_owned()
-        } else {
-            format!(
-                "no answer within 30 s on any pair of {} local and {} remote candidates",
-                self.candidates.len(),
-                self.remote_candidates
-            )
-        };
-        self.close();
-        self.events.push_back(IceEvent::Failed(MediaError::IceFailed(text)));
     }
 
     fn add_remote_candidates(&mut self, candidates: &[Candidate]) {

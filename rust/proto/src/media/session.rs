@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::events::MediaEvent;
 use self::identity::Identity;
 use self::negotiation::Negotiation;
-use self::paths::Paths;
+use self::paths::{PathEvent, Paths};
+pub use self::restart::RestartState;
 use super::clip::Clip;
 use super::codec::Codec;
 use super::dtls::{DtlsCertificate, DtlsRole, DtlsVersions};
-use super::dtmf::{EventReceiver, EventSender, ReceivedTone};
+use super::dtmf::{EventReceiver, EventSender};
 use super::error::MediaError;
 use super::gatherer::GatherEvent;
 use super::ice::IceCredentials;
@@ -21,13 +23,16 @@ use super::servers::IceConfig;
 use super::stats::{CallStats, SetupTimes};
 use super::timing_random::TimingRandom;
 use super::transport::{Incoming, MediaTransport, TransportEvent};
+use super::unpredictable_random::UnpredictableRandom;
 use crate::io::{AudioPort, ClockOrigin, Datagram, NetworkInput, NetworkRequest, RandomSource, Transmit};
 
+mod events;
 mod identity;
 mod negotiation;
 mod offer_answer;
 mod packets;
 mod paths;
+mod restart;
 
 /// A tick later than this is counted.
 const LATE: Duration = Duration::from_millis(5);
@@ -66,36 +71,6 @@ impl MediaConfig {
     }
 }
 
-/// What a call's media tells its owner.
-#[derive(Clone, PartialEq, Debug)]
-pub enum MediaEvent {
-    /// The servers have answered, failed or had their time: `create_offer` and `handle_offer` may be called. Without
-    /// servers that is at once.
-    Gathered,
-    /// First validated ICE pair.
-    IceConnected,
-    /// DTLS up, fingerprint checked, keys in: sound flows.
-    Connected,
-    /// A clip ended; `completed` when its last sample has left.
-    PlayEnded {
-        /// The number given to `play`.
-        play: u64,
-        /// False when stopped.
-        completed: bool,
-    },
-    /// A tone of the far side's is over (RFC 4733).
-    ToneReceived(ReceivedTone),
-    /// The far side closed the path (DTLS `close_notify`). It overtakes the BYE of a call's normal end; without one, ICE's
-    /// consent checks end the call.
-    Closed,
-    /// It is over; nothing more is sent.
-    Failed(MediaError),
-    /// Something the user should know that ends nothing.
-    Warning(String),
-    /// A STUN or TURN server is of no use, and why.
-    ServerWarning(String),
-}
-
 /// Media of one call: SDP, ICE, DTLS-SRTP, RTP and RTCP, sender and receiver.
 pub struct MediaSession {
     certificate: Arc<DtlsCertificate>,
@@ -109,6 +84,8 @@ pub struct MediaSession {
     tones_in: EventReceiver,
     reports: Reports,
     timing: TimingRandom,
+    secrets: UnpredictableRandom,
+    restarts: u64,
     playing: Option<u64>,
     setup: SetupTimes,
     /// Authentic packets that make no sense: our own SSRC, a payload type of nobody's, malformed RTCP.
@@ -140,7 +117,8 @@ impl MediaSession {
         )?;
         let reports = Reports::new(identity.ssrc, identity.cname.clone(), config.clock, &mut timing, now);
         let certificate = Arc::clone(&config.certificate);
-        let paths = Paths::new(&config.ice, random);
+        let paths = Paths::new(config.ice, random);
+        let secrets = UnpredictableRandom::new(random);
         let transport = MediaTransport::new(config.certificate, config.dtls_versions, credentials, spread, now)?;
         Ok(Self {
             certificate,
@@ -154,6 +132,8 @@ impl MediaSession {
             tones_in: EventReceiver::default(),
             reports,
             timing,
+            secrets,
+            restarts: 0,
             playing: None,
             setup: SetupTimes::default(),
             senseless: 0,
@@ -184,7 +164,7 @@ impl MediaSession {
 
     /// Takes what became of a request of [`Self::poll_request`].
     pub fn handle_network(&mut self, input: NetworkInput<'_>, now: Instant) {
-        self.paths.handle_network(input, now);
+        self.paths.handle_network(&input, now);
         while let Some(relayed) = self.paths.poll_relayed() {
             let datagram = Datagram {
                 local: relayed.relay,
@@ -278,6 +258,7 @@ impl MediaSession {
             setup: self.setup,
             ticks: self.ticks,
             ticks_late: self.ticks_late,
+            ice_restarts: self.restarts,
             ..CallStats::default()
         };
         self.sender.fill_stats(&mut stats);
@@ -329,6 +310,10 @@ impl MediaSession {
         self.follow_paths();
         self.follow_transport(now);
         self.route(now);
+        let free = self.paths.take_free();
+        if !free.is_empty() {
+            self.events.push_back(MediaEvent::SocketsFree(free));
+        }
     }
 
     /// Puts what the transport sends on its way.
@@ -340,7 +325,14 @@ impl MediaSession {
 
     fn follow_paths(&mut self) {
         while let Some(event) = self.paths.poll_event() {
+            let (is_next, event) = match event {
+                PathEvent::Current(event) => (false, event),
+                PathEvent::Next(event) => (true, event),
+            };
             match event {
+                GatherEvent::Candidate(candidate) if is_next || !self.paths.has_next() => {
+                    self.transport.add_next_candidate(candidate);
+                }
                 GatherEvent::Candidate(candidate) => self.transport.add_candidate(candidate),
                 GatherEvent::Complete => self.events.push_back(MediaEvent::Gathered),
                 GatherEvent::Warning(text) => self.events.push_back(MediaEvent::ServerWarning(text)),
@@ -369,6 +361,12 @@ impl MediaSession {
                 TransportEvent::Connected(_) => {
                     self.setup.dtls_connected.get_or_insert(since);
                     self.events.push_back(MediaEvent::Connected);
+                }
+                TransportEvent::Silent => self.events.push_back(MediaEvent::PathSilent),
+                TransportEvent::Moved => self.moved(now),
+                TransportEvent::RestartFailed => {
+                    self.paths.abandon_next(now);
+                    self.events.push_back(MediaEvent::RestartFailed);
                 }
                 TransportEvent::Closed => self.events.push_back(MediaEvent::Closed),
                 TransportEvent::Failed(error) => {

@@ -61,6 +61,8 @@ pub struct CallStats {
     pub ticks: u64,
     /// Of those, ticks more than 5 ms late by the driver's clock.
     pub ticks_late: u64,
+    /// How often the call moved to another path (ICE restart), by either side.
+    pub ice_restarts: u64,
     /// Level sent, dBFS (RMS of the last frame; -127 is silence).
     pub level_out: f64,
     /// Level heard, dBFS (RMS of the last frame; -127 is silence).

@@ -13,10 +13,12 @@ use super::rtp::{RtpHeader, is_rtcp};
 use super::srtp::{Srtp, SrtpProfile};
 use crate::io::{Datagram, RandomSource, Transmit};
 
+mod restart;
 #[cfg(test)]
 mod tests;
 mod values;
 
+use self::restart::Former;
 pub use self::values::{Incoming, RemoteTransport, Roles, TransportEvent};
 
 /// Datagrams that wait for the driver; it drains them after each input. The oldest is dropped.
@@ -25,6 +27,12 @@ const MAX_TRANSMITS: usize = 256;
 /// ICE, DTLS and SRTP of one call.
 pub struct MediaTransport {
     ice: Ice,
+    /// ICE of the next path, until one of its pairs works.
+    next: Option<Ice>,
+    /// When its checks are given up.
+    next_limit: Option<Instant>,
+    /// ICE of the last path, while the far side may still use it.
+    former: Option<Former>,
     certificate: Arc<DtlsCertificate>,
     versions: DtlsVersions,
     remote: Option<(RemoteTransport, Roles)>,
@@ -51,6 +59,9 @@ impl MediaTransport {
     ) -> Result<Self, MediaError> {
         Ok(Self {
             ice: Ice::new(credentials, timing, now)?,
+            next: None,
+            next_limit: None,
+            former: None,
             certificate,
             versions,
             remote: None,
@@ -119,6 +130,7 @@ impl MediaTransport {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.ice.handle_timeout(now);
         self.follow_ice(now);
+        self.run_restart(now);
         if let Some(dtls) = &mut self.dtls
             && let Err(error) = dtls.handle_timeout(now)
         {
@@ -136,13 +148,19 @@ impl MediaTransport {
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let dtls = self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout());
-        let dues = [self.ice.poll_timeout(), dtls, self.handshake_deadline];
+        let dues = [
+            self.ice.poll_timeout(),
+            dtls,
+            self.handshake_deadline,
+            self.restart_due(),
+        ];
         dues.into_iter().flatten().min().filter(|_| !self.is_over)
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.ice.poll_transmit().or_else(|| self.transmits.pop_front())
+        let check = self.ice.poll_transmit().or_else(|| self.poll_other_check());
+        check.or_else(|| self.transmits.pop_front())
     }
 
     /// The next event.
@@ -195,27 +213,33 @@ impl MediaTransport {
         }
         self.send_dtls();
         self.ice.close();
+        (self.next, self.former) = (None, None);
         self.is_over = true;
     }
 
     fn forget_peer(&mut self, now: Instant) -> Result<(), MediaError> {
         self.ice.restart(now)?;
+        self.forget_association();
+        Ok(())
+    }
+
+    fn forget_association(&mut self) {
         (self.dtls, self.srtp) = (None, None);
         (self.dtls_source, self.handshake_deadline) = (None, None);
         self.is_certified = false;
         self.transmits.clear();
-        Ok(())
     }
 
     fn handle_stun(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
-        let is_accepted = self.ice.handle_datagram(datagram, now);
+        let is_accepted = self.ice.handle_datagram(datagram, now) || self.offer_to_others(datagram, now);
         self.follow_ice(now);
+        self.follow_next(now);
         is_accepted.then_some(None).ok_or(Unacceptable)
     }
 
     fn handle_dtls(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
         let route = route_of(datagram);
-        if !self.ice.is_authenticated(route) {
+        if !self.is_authenticated(route) {
             return Err(Unacceptable);
         }
         if self.role() == Some(DtlsRole::Server) {
@@ -231,11 +255,8 @@ impl MediaTransport {
     }
 
     fn handle_srtp(&mut self, datagram: Datagram<'_>) -> Result<Option<Incoming>, Unacceptable> {
-        let srtp = self
-            .srtp
-            .as_mut()
-            .filter(|_| self.ice.is_authenticated(route_of(datagram)));
-        let srtp = srtp.ok_or(Unacceptable)?;
+        let is_authenticated = self.is_authenticated(route_of(datagram));
+        let srtp = self.srtp.as_mut().filter(|_| is_authenticated).ok_or(Unacceptable)?;
         let packet = datagram.payload;
         if is_rtcp(packet) {
             let packet = srtp.unprotect_rtcp(packet).map_err(|_| Unacceptable)?;
@@ -252,11 +273,18 @@ impl MediaTransport {
                 IceEvent::Checked(route) => self.follow_first_check(route, now),
                 IceEvent::Connected => {
                     self.events.push_back(TransportEvent::IceConnected);
-                    self.handshake_deadline = Some(now + HANDSHAKE_TIMEOUT);
-                    self.follow_first_pair(now);
+                    self.await_handshake(now);
                 }
+                IceEvent::Silent => self.events.push_back(TransportEvent::Silent),
                 IceEvent::Failed(error) => self.fail(error),
             }
+        }
+    }
+
+    fn await_handshake(&mut self, now: Instant) {
+        if self.srtp.is_none() {
+            self.handshake_deadline = Some(now + HANDSHAKE_TIMEOUT);
+            self.follow_first_pair(now);
         }
     }
 
@@ -347,7 +375,8 @@ impl MediaTransport {
 
     /// Sends on the pair in use, before there is one to where the DTLS peer was seen.
     fn transmit(&mut self, payload: Vec<u8>) -> bool {
-        let Some(route) = self.ice.target().or(self.dtls_source).filter(|_| !self.is_over) else {
+        let source = self.dtls_source.filter(|_| self.ice.used_socket().is_none());
+        let Some(route) = self.ice.target().or(source).filter(|_| !self.is_over) else {
             return false;
         };
         let Route { local, remote } = route;
@@ -365,6 +394,7 @@ impl MediaTransport {
         self.dtls = None;
         self.srtp = None;
         self.ice.close();
+        (self.next, self.former) = (None, None);
         self.transmits.clear();
         self.events.push_back(TransportEvent::Failed(error));
     }

@@ -1,5 +1,6 @@
 //! What the parts of a user agent work with: time, randomness, who we are, transactions, and the way out.
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +20,8 @@ pub(crate) struct Core {
     pub(crate) certificate: Arc<DtlsCertificate>,
     /// Drained after each input, and no input makes more than a few dozen.
     pub(crate) outputs: VecDeque<Output<Event>>,
+    /// Local addresses for calls, most wanted first, as far as is known.
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 /// What lives from `Connect` to the end of its connection.
@@ -33,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) core: &'a mut Core,
     pub(crate) signaling: &'a mut Signaling,
+    /// Whether requests of a call may be sent.
+    pub(crate) is_open: bool,
 }
 
 impl Signaling {

@@ -48,7 +48,12 @@ impl UserAgent {
         let id = match owner {
             Owner::Registration => return session.registration.handle_answer(answer, &mut ctx),
             Owner::Cancel(_) | Owner::Stray(_) => return,
-            Owner::Invite(id) | Owner::Bye(id) | Owner::Info(id, _) | Owner::Tone(id) | Owner::Update(id) => id,
+            Owner::Invite(id)
+            | Owner::Bye(id)
+            | Owner::Info(id, _)
+            | Owner::Tone(id)
+            | Owner::Update(id)
+            | Owner::Reinvite(id) => id,
         };
         let Some(call) = session.calls.get_mut(&id) else { return };
         match owner {
@@ -56,6 +61,7 @@ impl UserAgent {
             Owner::Info(_, request) => call.handle_info_answer(request, answer, &mut ctx),
             Owner::Tone(_) => call.handle_tone_answer(answer, &mut ctx),
             Owner::Update(_) => call.handle_update_answer(answer, &mut ctx),
+            Owner::Reinvite(_) => call.handle_reinvite_answer(answer, &mut ctx),
             _ => call.handle_invite_answer(answer, &mut ctx),
         }
     }

@@ -3,6 +3,7 @@ mod connection;
 pub(crate) mod context;
 pub(crate) mod identity;
 mod incoming;
+mod network;
 mod outgoing;
 #[doc(hidden)]
 pub mod survival;
@@ -11,6 +12,7 @@ pub(crate) mod transactions;
 mod transport;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,6 +37,8 @@ pub struct UserAgent {
     /// UUID of `+sip.instance` (RFC 5626 §4.1).
     instance: String,
     malformed: u64,
+    /// Where the last connection went.
+    server: Option<SocketAddr>,
 }
 
 /// What one connection carries.
@@ -54,10 +58,12 @@ impl UserAgent {
                 clock,
                 certificate,
                 outputs: VecDeque::new(),
+                addresses: Vec::new(),
             },
             connection: Connection::new(),
             session: None,
             malformed: 0,
+            server: None,
         }
     }
 
@@ -96,6 +102,7 @@ impl UserAgent {
                 remote,
                 interfaces,
             } => self.opened(local, remote, &interfaces, now),
+            TransportInput::Addresses { route, interfaces } => self.addresses_changed(route, &interfaces, now),
             TransportInput::Message(bytes) => self.handle_message(bytes, now),
             TransportInput::Alive => {}
             TransportInput::Failed(failure) => self.open_failed(failure, now),
@@ -192,6 +199,7 @@ impl UserAgent {
         } = self.session.as_mut()?;
         let ctx = Context {
             now,
+            is_open: self.connection.is_open(),
             core: &mut self.core,
             signaling,
         };

@@ -28,6 +28,8 @@ pub(crate) enum Owner {
     /// INFO with a tone.
     Tone(CallId),
     Update(CallId),
+    /// INVITE in the dialog, with an ICE restart.
+    Reinvite(CallId),
 }
 
 /// A request of ours with what has been tried to authenticate it.
@@ -120,11 +122,11 @@ impl Transactions {
         (answer, ack)
     }
 
-    /// The CANCEL of a call's INVITE, once there was a provisional response and before the final one.
-    pub(crate) fn cancel(&mut self, call: CallId, reason: Option<&Reason<'_>>, now: Instant) -> Option<Request> {
+    /// The CANCEL of an INVITE, once there was a provisional response and before the final one.
+    pub(crate) fn cancel(&mut self, owner: Owner, reason: Option<&Reason<'_>>, now: Instant) -> Option<Request> {
         let mut clients = self.clients.iter_mut();
         clients.find_map(|client| match &mut client.machine {
-            Machine::Invite(invite) if client.sent.owner == Owner::Invite(call) => invite.cancel(reason, now),
+            Machine::Invite(invite) if client.sent.owner == owner => invite.cancel(reason, now),
             _ => None,
         })
     }
@@ -228,7 +230,8 @@ impl Owner {
             | Self::Stray(call)
             | Self::Info(call, _)
             | Self::Tone(call)
-            | Self::Update(call) => Some(call),
+            | Self::Update(call)
+            | Self::Reinvite(call) => Some(call),
         }
     }
 

@@ -56,6 +56,7 @@ impl UserAgent {
         let settings = session.signaling.identity.settings();
         let is_registering = settings.register;
         let addresses = local_addresses(settings.local_address, local, remote, interfaces);
+        self.note_addresses(addresses.clone(), remote);
         if !self.connection.opened(addresses) {
             return;
         }
@@ -129,6 +130,7 @@ impl UserAgent {
                     now,
                     core: &mut self.core,
                     signaling: &mut signaling,
+                    is_open: false,
                 };
                 let registration = Registration::new(expires, &mut ctx);
                 self.session = Some(Session {

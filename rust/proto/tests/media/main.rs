@@ -11,5 +11,6 @@ mod hostile;
 mod loss;
 mod network;
 mod reoffer;
+mod restart;
 mod setup;
 mod sound;

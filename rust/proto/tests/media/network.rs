@@ -130,6 +130,8 @@ pub(crate) struct Peer {
     pub(crate) session: MediaSession,
     pub(crate) port: TonePort,
     pub(crate) address: SocketAddr,
+    /// Its sockets whose addresses are there: others neither send nor receive.
+    pub(crate) sockets: Vec<SocketAddr>,
     pub(crate) events: Vec<(Duration, MediaEvent)>,
     sent: usize,
 }
@@ -177,6 +179,18 @@ pub(crate) fn config(side: Side, now: Instant) -> MediaConfig {
     MediaConfig::new(Arc::clone(certificate), clock, now)
 }
 
+/// A session of a third machine with a certificate of its own, ready to answer.
+pub(crate) fn answerer(address: SocketAddr, now: Instant) -> MediaSession {
+    let certificate = Arc::new(DtlsCertificate::generate().unwrap());
+    let settings = MediaConfig {
+        certificate,
+        ..config(Side::Callee, now)
+    };
+    let mut session = MediaSession::new(settings, &mut Seeded(3), now).unwrap();
+    session.set_sockets(&[address], now);
+    session
+}
+
 impl Call {
     /// Two sessions with one socket each, not yet introduced.
     pub(crate) fn new(adapt: impl Fn(Side, &mut MediaConfig)) -> Self {
@@ -191,6 +205,7 @@ impl Call {
                 session,
                 port: TonePort::new(frequency),
                 address,
+                sockets: vec![address],
                 events: Vec::new(),
                 sent: 0,
             }
@@ -311,7 +326,7 @@ impl Call {
         while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= now) {
             let (to, transmit) = entry.remove();
             let peer = self.peer(to);
-            if transmit.remote == peer.address {
+            if peer.sockets.contains(&transmit.remote) {
                 let Transmit {
                     local: remote,
                     remote: local,
@@ -366,6 +381,9 @@ impl Call {
         } else {
             Side::Caller
         };
+        if !self.peer(from).sockets.contains(&transmit.local) {
+            return;
+        }
         for (extra, payload) in (self.rule)(from, index, transmit) {
             self.order += 1;
             let at = self.now + self.latency + extra;

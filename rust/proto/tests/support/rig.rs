@@ -399,6 +399,7 @@ impl Rig {
             Output::Ping => self.trail.push("Ping".into()),
             Output::CloseWebSocket(code) => self.closed_with = Some(code),
             Output::BindUdp { call, addresses } => self.bind(call, addresses),
+            Output::CloseUdp { sockets, .. } => self.close_sockets(&sockets),
             Output::Transmit(_, transmit) => {
                 self.trail.push("Transmit".into());
                 self.network

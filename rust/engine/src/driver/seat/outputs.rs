@@ -46,6 +46,11 @@ impl<A: Agent + 'static> Seat<A> {
                 }
             }
             Output::BindUdp { call, addresses } => self.bind(floor, call, &addresses, now),
+            Output::CloseUdp { call, sockets } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.close(&mut floor.sources, &sockets);
+                }
+            }
             Output::Transmit(call, transmit) => {
                 if let Some(call) = self.calls.get(&call) {
                     call.send(&transmit, &floor.counts);

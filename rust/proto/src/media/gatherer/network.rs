@@ -19,9 +19,10 @@ impl IceGatherer {
     pub fn handle_network(&mut self, input: NetworkInput<'_>, now: Instant) {
         match input {
             NetworkInput::Resolved { host, addresses } => self.handle_resolved(host, &addresses, now),
-            NetworkInput::StreamOpened { stream, .. } => self.with_stream(
+            NetworkInput::StreamOpened { stream, local, .. } => self.with_stream(
                 stream,
                 |relay, context| {
+                    relay.stream_base = Some(local.ip());
                     relay.client.allocate(context);
                 },
                 now,
@@ -202,6 +203,7 @@ fn add_relay<'a>(
         path,
         tls_name,
         is_cut: false,
+        stream_base: None,
         announced: None,
     });
     relays.last_mut()

@@ -1,5 +1,5 @@
 //! One TURN client and the way its messages take.
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::inquiry::Route;
 use crate::io::{NetworkRequest, StreamId, Transmit};
@@ -33,6 +33,8 @@ pub(super) struct Relay {
     pub(super) tls_name: Option<String>,
     /// The peer has closed the connection.
     pub(super) is_cut: bool,
+    /// The machine's address of an open connection.
+    pub(super) stream_base: Option<IpAddr>,
     /// Where it relays from, since the candidate was told.
     pub(super) announced: Option<SocketAddr>,
 }
@@ -42,6 +44,14 @@ impl Relay {
         match self.path {
             Path::Stream(stream) => Some(stream),
             Path::Datagrams(_) => None,
+        }
+    }
+
+    /// The machine's address that it is reached from.
+    pub(super) fn base(&self) -> Option<IpAddr> {
+        match self.path {
+            Path::Stream(_) => self.stream_base,
+            Path::Datagrams(route) => Some(route.local.ip()),
         }
     }
 

@@ -93,9 +93,39 @@ impl Negotiation {
             .is_some_and(|earlier| remote.is_same_transport(earlier))
     }
 
+    /// Whether our offer that has no answer yet restarts ICE.
+    pub(super) fn is_offering_restart(&self) -> bool {
+        let credentials = |description: &LocalDescription| description.credentials.clone();
+        self.pending.is_some() && self.pending.as_ref().map(credentials) != self.local.as_ref().map(credentials)
+    }
+
+    /// Whether an offer in mid-call restarts ICE (RFC 8839 §4.4.1.1.1).
+    pub(super) fn is_restart(&self, remote: &RemoteDescription) -> bool {
+        let earlier = self.remote.as_ref().filter(|_| self.agreement.is_some());
+        earlier.is_some_and(|earlier| earlier.transport.credentials != remote.transport.credentials)
+    }
+
+    /// Whether what the far side says with an ICE restart needs another DTLS association: another certificate, or the role
+    /// that is ours (RFC 8842 §5.5).
+    pub(super) fn is_new_association(&self, remote: &RemoteDescription) -> bool {
+        let fingerprints = self.remote.as_ref().map(|earlier| &earlier.transport.fingerprints);
+        let role = self.agreement.map(|agreement| agreement.roles.dtls);
+        fingerprints != Some(&remote.transport.fingerprints) || role.is_some_and(|role| contradicts(remote.setup, role))
+    }
+
+    /// Forgets our offer: it was refused, or never answered.
+    pub(super) fn withdraw_offer(&mut self) {
+        self.pending = None;
+    }
+
     /// What to offer or accept from now on, most wanted first.
     pub(super) fn set_codecs(&mut self, codecs: Vec<Codec>) {
         self.codecs = codecs;
+    }
+
+    /// What we want: less than `SendRecv` while we hold.
+    pub(super) fn wanted(&self) -> Direction {
+        self.wanted
     }
 
     /// Whether our sound is wanted.
@@ -159,7 +189,13 @@ impl Negotiation {
         if self.local.is_none() {
             return Err(MediaError::WrongState("handle_answer before create_offer"));
         }
-        let roles = match self.agreement.filter(|_| self.is_same_transport(&remote)) {
+        let is_restart = self.is_offering_restart();
+        let known = self.agreement.filter(|_| is_restart || self.is_same_transport(&remote));
+        let roles = match known {
+            Some(agreement) if is_restart && self.is_new_association(&remote) => Roles {
+                dtls: roles_of_offerer(remote.setup).dtls,
+                ..agreement.roles
+            },
             Some(agreement) if contradicts(remote.setup, agreement.roles.dtls) => {
                 return Err(unusable_answer("it changes the DTLS roles"));
             }
@@ -185,11 +221,7 @@ impl Negotiation {
         if self.local.is_some() {
             return Err(MediaError::WrongState("handle_offer while our own offer has no answer"));
         }
-        let dtls = match remote.setup {
-            Some(Setup::Actpass) => self.answer_role,
-            Some(Setup::Passive) => DtlsRole::Client,
-            Some(Setup::Active) | None => DtlsRole::Server,
-        };
+        let dtls = self.answering_role(remote.setup);
         let is_offerer = false;
         let agreement = self.agree(remote.clone(), Roles { is_offerer, dtls })?;
         let described = describe(&self.identity, transport, Vec::new(), setup_of(dtls));
@@ -199,24 +231,36 @@ impl Negotiation {
         Ok((sdp, agreement))
     }
 
-    /// Answers a later offer: anything may change but the transport. The version rises only if our text changes.
-    pub(super) fn answer_again(&mut self, remote: &RemoteDescription) -> Result<(String, Agreement), MediaError> {
-        let (Some(local), Some(old), Some(agreement)) = (&self.local, &self.remote, &self.agreement) else {
+    /// Answers a later offer: anything may change, the transport only with an ICE restart, which brings our next one. The
+    /// version rises only if our text changes.
+    pub(super) fn answer_again(
+        &mut self,
+        remote: &RemoteDescription,
+        next: Option<LocalTransport>,
+    ) -> Result<(String, Agreement), MediaError> {
+        let (Some(local), Some(agreement)) = (&self.local, &self.agreement) else {
             return Err(MediaError::WrongState("answer_again before the first answer"));
         };
         if self.pending.is_some() {
             return Err(MediaError::WrongState("handle_offer while our own offer has no answer"));
         }
-        if !remote.is_same_transport(old) || contradicts(remote.setup, agreement.roles.dtls) {
+        let is_new_association = self.is_new_association(remote);
+        if next.is_none() && is_new_association {
             return Err(MediaError::OfferNotAcceptable(
-                "it changes the transport (ICE restart or a new certificate)".into(),
+                "it changes certificate or DTLS role without an ICE restart".into(),
             ));
         }
-        let roles = agreement.roles;
-        let kept = LocalDescription {
+        let mut roles = agreement.roles;
+        if is_new_association {
+            roles.dtls = self.answering_role(remote.setup);
+        }
+        let mut kept = LocalDescription {
             setup: setup_of(roles.dtls),
             ..local.clone()
         };
+        if let Some(next) = next {
+            (kept.credentials, kept.candidates) = (next.credentials, next.candidates);
+        }
         let mut answer = self.mirror(remote, kept);
         answer.version += u64::from(self.local.as_ref() != Some(&answer));
         let agreement = self.agree(remote.clone(), roles)?;
@@ -225,14 +269,14 @@ impl Negotiation {
         Ok((sdp, agreement))
     }
 
-    /// An offer of ours in an established call, with all that we can.
-    pub(super) fn reoffer(&mut self, direction: Direction) -> Result<String, MediaError> {
+    /// An offer of ours in an established call, with all that we can; it restarts ICE when it brings another transport.
+    pub(super) fn reoffer(&mut self, direction: Direction, next: Option<LocalTransport>) -> Result<String, MediaError> {
         let Some(local) = self.local.as_ref().filter(|_| self.remote.is_some()) else {
             return Err(MediaError::WrongState("reoffer before the call is established"));
         };
         let newest = self.pending.as_ref().unwrap_or(local);
         let codecs = self.offered_codecs();
-        let offer = LocalDescription {
+        let mut offer = LocalDescription {
             version: newest.version + 1,
             setup: Setup::Actpass,
             direction,
@@ -241,7 +285,19 @@ impl Negotiation {
             codecs,
             ..local.clone()
         };
+        if let Some(next) = next {
+            (offer.credentials, offer.candidates) = (next.credentials, next.candidates);
+        }
         Ok(self.pending.insert(offer).to_sdp())
+    }
+
+    /// Our side of DTLS towards an offer.
+    fn answering_role(&self, offered: Option<Setup>) -> DtlsRole {
+        match offered {
+            Some(Setup::Actpass) => self.answer_role,
+            Some(Setup::Passive) => DtlsRole::Client,
+            Some(Setup::Active) | None => DtlsRole::Server,
+        }
     }
 
     /// Our codecs under the payload types that they have in this call, else under their usual ones.

@@ -18,6 +18,9 @@ impl MediaSession {
     /// another transport begins anew with it.
     pub fn handle_answer(&mut self, sdp: &[u8], now: Instant) -> Result<(), MediaError> {
         let remote = description::read(sdp)?;
+        if self.negotiation.is_offering_restart() {
+            return self.take_restart_answer(remote, now);
+        }
         let is_known = self.negotiation.is_same_transport(&remote);
         let agreement = self.negotiation.take_answer(remote.clone())?;
         if is_known {
@@ -26,12 +29,15 @@ impl MediaSession {
         self.establish(remote, agreement, now)
     }
 
-    /// Answers an offer. The first one sets the call up; a later one may change direction and codecs. One that changes the
-    /// transport is [`MediaError::OfferNotAcceptable`], and nothing changes then.
+    /// Answers an offer. The first one sets the call up; a later one may change direction and codecs, and restart ICE. One
+    /// that changes the certificate without that is [`MediaError::OfferNotAcceptable`], and nothing changes then.
     pub fn handle_offer(&mut self, sdp: &[u8], now: Instant) -> Result<String, MediaError> {
         let remote = description::read(sdp)?;
+        if self.negotiation.is_restart(&remote) {
+            return self.answer_restart(&remote, now);
+        }
         if self.negotiation.agreement().is_some() {
-            let (answer, agreement) = self.negotiation.answer_again(&remote)?;
+            let (answer, agreement) = self.negotiation.answer_again(&remote, None)?;
             self.follow_agreement(agreement)?;
             return Ok(answer);
         }
@@ -44,7 +50,7 @@ impl MediaSession {
     /// A new offer in an established call with this direction (`o=` version one higher); its answer goes to
     /// `handle_answer`.
     pub fn reoffer(&mut self, direction: Direction, _now: Instant) -> Result<String, MediaError> {
-        self.negotiation.reoffer(direction)
+        self.negotiation.reoffer(direction, None)
     }
 
     /// What to offer or accept from now on, most wanted first.
@@ -86,7 +92,7 @@ impl MediaSession {
         Ok(())
     }
 
-    fn follow_agreement(&mut self, agreed: Agreement) -> Result<(), MediaError> {
+    pub(super) fn follow_agreement(&mut self, agreed: Agreement) -> Result<(), MediaError> {
         let (payload_type, codec) = agreed.codec;
         self.sender.set_codec(codec, payload_type)?;
         self.receiver.set_payload_types(&self.negotiation.receivable());

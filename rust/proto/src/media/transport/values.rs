@@ -16,6 +16,12 @@ pub enum TransportEvent {
     IceConnected,
     /// DTLS is up, the fingerprint checked, the keys in.
     Connected(SrtpProfile),
+    /// The path in use answers no more, or cannot be sent on; told once until it answers again.
+    Silent,
+    /// The path of an ICE restart works, and is used from now on.
+    Moved,
+    /// No pair of an ICE restart worked in time; the last path stays in use.
+    RestartFailed,
     /// The peer closed DTLS.
     Closed,
     /// Over; nothing is sent any more.
