@@ -9,8 +9,8 @@ use tungstenite::accept_hdr_with_config;
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::http::{HeaderValue, StatusCode};
 
-use crate::connect::interfaces;
 use crate::listener::Welcome;
+use crate::local_network::{up_addresses, usable};
 use crate::socket_options::SocketOptions;
 use crate::stream::{Stream, Wire};
 use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
@@ -45,7 +45,7 @@ pub(crate) fn accept_websocket(
         socket,
         local,
         remote,
-        interfaces: interfaces(remote, SocketOptions::default()),
+        interfaces: usable(&up_addresses(), remote, SocketOptions::default()),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Opening a client's WebSocket: name, TCP, TLS, HTTP upgrade with subprotocol `sip` (RFC 7118 §4), each within a time limit.
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use tungstenite::http::Uri;
 use tungstenite::{Error, client};
 
 use crate::happy_eyeballs::connect_first;
+use crate::local_network::{up_addresses, usable};
 use crate::resolve::{literal, resolve};
 use crate::route::{Route, is_public};
 use crate::socket_options::SocketOptions;
@@ -144,7 +145,7 @@ impl Attempt {
             socket,
             local,
             remote,
-            interfaces: interfaces(remote, self.sockets),
+            interfaces: usable(&up_addresses(), remote, self.sockets),
         }))
     }
 
@@ -236,25 +237,6 @@ pub(crate) fn handshake(mut wire: Wire, trust: &TlsTrust, host: &str) -> Result<
 /// A failure at TCP that may pass.
 pub(crate) fn connection_failure(cause: String) -> TransportFailure {
     failure(TransportStep::Connect, cause)
-}
-
-/// Addresses of all interfaces that are up and may be used. Loopback only where the server is there too; link-local IPv6 never, since it
-/// needs a scope to be of use.
-pub(crate) fn interfaces(server: SocketAddr, sockets: SocketOptions) -> Vec<IpAddr> {
-    let all = if_addrs::get_if_addrs().unwrap_or_default();
-    let up = all
-        .into_iter()
-        .filter(|interface| interface.is_oper_up() || interface.is_loopback());
-    let wanted = up.map(|interface| interface.ip());
-    let wanted = wanted.filter(|ip| {
-        sockets.allows(*ip)
-            && match ip {
-                ip if ip.is_loopback() => server.ip().is_loopback(),
-                IpAddr::V6(ip) => !ip.is_unicast_link_local(),
-                IpAddr::V4(_) => true,
-            }
-    });
-    wanted.collect()
 }
 
 fn parse_target(uri: &str) -> Result<Target, TransportFailure> {

@@ -8,6 +8,7 @@ mod reactor;
 mod seat;
 mod sources;
 mod timers;
+mod watch;
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
@@ -28,6 +29,7 @@ pub use crate::connect::OPEN_LIMIT;
 use crate::error::{EngineError, open_files_limit};
 use crate::histogram::{DurationCounts, Histogram};
 use crate::listener::{ListenOptions, Listener};
+use crate::local_network::LocalNetwork;
 use crate::mailbox::{AgentId, Mailbox};
 use crate::server_stream::OpenServerStream;
 use crate::socket_options::SocketOptions;
@@ -166,6 +168,8 @@ pub(crate) enum Note<A: Agent> {
     Resolved(AgentId, CallId, String, io::Result<Vec<SocketAddr>>),
     /// An attempt to connect to a call's TURN server is over.
     StreamOpened(AgentId, CallId, StreamId, Result<Box<OpenServerStream>, String>),
+    /// The machine's addresses were looked at.
+    Looked(LocalNetwork),
     /// A listener's peer was served.
     Upgraded(AgentId, Result<Box<OpenWebSocket>, String>),
     /// No handle is left: end with the last agent.

@@ -13,6 +13,7 @@ pub mod event_queue;
 mod happy_eyeballs;
 mod histogram;
 pub mod listener;
+mod local_network;
 pub mod logs;
 mod mailbox;
 pub mod proxy;

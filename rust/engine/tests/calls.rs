@@ -232,3 +232,38 @@ fn under_a_low_limit() {
         .unwrap();
     assert_eq!(owner.report(), Report::Datagram(b"hello".to_vec()));
 }
+
+#[test]
+fn an_address_from_which_nothing_can_be_sent_is_told() {
+    let driver = Driver::start().unwrap();
+    let mut owner = Owner::new(&driver, any_trust());
+    let local = bind(&mut owner, CALL);
+    // documentation's network: from loopback no way leads there
+    let away: SocketAddr = "192.0.2.1:9".parse().unwrap();
+    owner.order(Order::Aim(CALL, away));
+    owner.order(Order::Tick(CALL));
+    let told = owner.wait(|report| match report {
+        Report::Unsendable(from, to) => Some((*from, *to)),
+        _ => None,
+    });
+    assert_eq!(told, (local, away));
+    assert!(driver.stats().udp_errors > 0);
+}
+
+#[test]
+fn a_call_gets_more_sockets_and_closes_the_first_ones() {
+    let driver = Driver::start().unwrap();
+    let mut owner = Owner::new(&driver, any_trust());
+    let first = bind(&mut owner, CALL);
+    let second = bind(&mut owner, CALL);
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for socket in [first, second] {
+        peer.send_to(&[9; 4], socket).unwrap();
+        assert_eq!(owner.report(), Report::Datagram(vec![9; 4]));
+    }
+    owner.order(Order::CloseUdp(CALL, vec![first]));
+    peer.send_to(&[7; 5], second).unwrap();
+    assert_eq!(owner.report(), Report::Datagram(vec![7; 5]), "the second one goes on");
+    // the driver has closed it when it has answered something else: its port can be had again
+    assert!(UdpSocket::bind(first).is_ok());
+}

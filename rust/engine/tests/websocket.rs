@@ -54,6 +54,25 @@ fn messages_go_both_ways_over_tls() {
 }
 
 #[test]
+fn the_machines_addresses_are_told_when_asked_for() {
+    let server = Server::start(None, Welcome::Upgrade);
+    let mut owner = owner(any_trust());
+    owner.order(Order::Open(server.uri("ws")));
+    let Report::Opened { local, interfaces, .. } = owner.wait(opened) else {
+        unreachable!()
+    };
+    owner.order(Order::ListAddresses);
+    let (route, mut addresses) = owner.wait(|report| match report {
+        Report::Addresses(route, addresses) => Some((*route, addresses.clone())),
+        _ => None,
+    });
+    let mut interfaces = interfaces;
+    interfaces.sort_unstable();
+    addresses.sort_unstable();
+    assert_eq!((route, addresses), (Some(local.ip()), interfaces));
+}
+
+#[test]
 fn hundreds_of_messages_keep_their_order() {
     let server = Server::start(None, Welcome::Upgrade);
     let mut owner = owner(any_trust());

@@ -96,7 +96,7 @@ impl Agent for GatewayAgent {
                 let (serving, mut context) = self.parts(now);
                 serving.handle_message(bytes, &mut context);
             }
-            TransportInput::Alive | TransportInput::Failed(_) => {}
+            TransportInput::Alive | TransportInput::Failed(_) | TransportInput::Addresses { .. } => {}
             TransportInput::Closed { code, .. } => {
                 let (serving, mut context) = self.parts(now);
                 serving.lose(&mut context);
@@ -110,6 +110,7 @@ impl Agent for GatewayAgent {
         let sockets = match input {
             UdpInput::Bound(sockets) => sockets,
             UdpInput::Failed(_) => Vec::new(),
+            UdpInput::Unsendable { .. } => return,
         };
         if let Some(call) = serving.call(call) {
             call.bound(&sockets, &mut context);

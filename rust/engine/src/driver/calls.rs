@@ -1,6 +1,8 @@
 //! What a call has on the driver: sockets, rings, a place among the ticks.
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use c2c_proto::io::{CallId, Transmit, UdpInput};
 use mio::{Interest, Token};
@@ -12,6 +14,9 @@ use crate::call_rings::CallRings;
 use crate::mailbox::AgentId;
 use crate::socket_options::SocketOptions;
 use crate::udp::{Received, UdpEndpoint};
+
+/// How often it is told that the same way is gone.
+const REPORT_PERIOD: Duration = Duration::from_millis(500);
 
 /// One of its sockets.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ struct CallSocket {
 pub(crate) struct Call {
     sockets: Vec<CallSocket>,
     bound: usize,
+    /// The way of which was told last that it is gone.
+    told: Option<((SocketAddr, SocketAddr), Instant)>,
     pub(crate) streams: CallStreams,
     pub(crate) rings: CallRings,
     pub(crate) ticking: bool,
@@ -84,17 +91,27 @@ impl Call {
         Some((socket.endpoint.local(), socket.endpoint.receive(buffer)))
     }
 
-    /// Sends a datagram from the socket it names; what the system refuses is counted.
-    pub(crate) fn send(&self, transmit: &Transmit, counts: &Counts) {
-        let endpoint = self
-            .sockets
-            .iter()
-            .map(|socket| &socket.endpoint)
-            .find(|end| end.local() == transmit.local);
-        let sent = endpoint.is_some_and(|endpoint| endpoint.send(&transmit.payload, transmit.remote).is_ok());
-        if !sent {
+    /// Sends a datagram from the socket it names; what the system refuses is counted. `false` when address or way is gone.
+    pub(crate) fn send(&self, transmit: &Transmit, counts: &Counts) -> bool {
+        let mut sockets = self.sockets.iter().map(|socket| &socket.endpoint);
+        let endpoint = sockets.find(|end| end.local() == transmit.local);
+        let sent = endpoint.map(|endpoint| endpoint.send(&transmit.payload, transmit.remote));
+        if !matches!(sent, Some(Ok(()))) {
             counts.udp_errors.fetch_add(1, Ordering::Relaxed);
         }
+        !matches!(sent, Some(Err(error)) if is_way_gone(&error))
+    }
+
+    /// Whether it is to be told that a datagram could not be sent: now and then while it is the same one.
+    pub(crate) fn reports(&mut self, transmit: &Transmit, now: Instant) -> bool {
+        let way = (transmit.local, transmit.remote);
+        let is_told = self
+            .told
+            .is_some_and(|(told, at)| told == way && now.saturating_duration_since(at) < REPORT_PERIOD);
+        if !is_told {
+            self.told = Some((way, now));
+        }
+        !is_told
     }
 
     /// Closes the sockets with these addresses.
@@ -112,4 +129,17 @@ impl Call {
         }
         self.streams.release(sources);
     }
+}
+
+/// Whether an error of a send means that its address or way is gone. Linux says "invalid argument" for an address that was
+/// taken from the machine.
+fn is_way_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::InvalidInput
+    )
 }

@@ -152,6 +152,10 @@ impl Line {
         matches!(self.state, State::Opening { .. } | State::Up(..))
     }
 
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(..))
+    }
+
     pub(crate) fn is_down(&self) -> bool {
         matches!(self.state, State::Down)
     }

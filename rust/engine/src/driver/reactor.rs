@@ -15,9 +15,11 @@ use super::port::Port;
 use super::seat::{Floor, Life, Seat};
 use super::sources::{Source, Sources};
 use super::timers::Timers;
+use super::watch::Watch;
 use super::{Counts, Inbox, Note};
 use crate::agent::Agent;
 use crate::audio_ring::{end_reader, end_writer};
+use crate::local_network::LocalNetwork;
 use crate::logs::{LogSink, with_sink};
 use crate::mailbox::{AgentId, Directive, Mailbox, Notice};
 use crate::slots::Slots;
@@ -58,6 +60,8 @@ impl<A: Agent + 'static> Reactor<A> {
             connectors: Workers::new(),
             server_connectors: Workers::new(),
             acceptors: Workers::new(),
+            lookers: Workers::new(),
+            watch: Watch::default(),
             inbox,
             buffer: vec![0; 65_536].into_boxed_slice(),
         };
@@ -93,6 +97,7 @@ impl<A: Agent + 'static> Reactor<A> {
             self.take_notes();
             self.serve_backlog();
             self.run_timers();
+            self.run_watch();
         }
         Ok(())
     }
@@ -121,7 +126,11 @@ impl<A: Agent + 'static> Reactor<A> {
         if self.notes_wait || !self.backlog.is_empty() {
             return Some(Duration::ZERO);
         }
-        let deadline = [self.floor.slots.deadline(), self.timers.deadline()]
+        let look = self
+            .floor
+            .watch
+            .due(self.floor.slots.deadline().is_some(), Instant::now());
+        let deadline = [self.floor.slots.deadline(), self.timers.deadline(), look]
             .into_iter()
             .flatten()
             .min();
@@ -170,6 +179,7 @@ impl<A: Agent + 'static> Reactor<A> {
                     seat.stream_opened(floor, call, stream, result, now);
                 });
             }
+            Note::Looked(seen) => self.looked(seen),
             Note::Upgraded(id, result) => self.upgraded(id, result),
             Note::Finish => self.finishing = true,
             Note::EndAll => self.end_all(),
@@ -271,6 +281,37 @@ impl<A: Agent + 'static> Reactor<A> {
                 self.timers.set(id, Some(now + SHORTEST_TIMER));
             }
             self.run_slots();
+        }
+    }
+
+    /// Has the machine's addresses looked at when it is time.
+    fn run_watch(&mut self) {
+        let now = Instant::now();
+        let due = self.floor.watch.due(self.floor.slots.deadline().is_some(), now);
+        if due.is_none_or(|due| due > now) {
+            return;
+        }
+        let servers = self.seats.values().filter_map(Seat::server);
+        let servers = self.floor.watch.start(servers, now);
+        if servers.is_empty() {
+            return self.floor.watch.give_up();
+        }
+        let inbox = self.floor.inbox.clone();
+        let is_looked_for = self.floor.lookers.submit(move || {
+            inbox.send(Note::Looked(LocalNetwork::look(&servers)));
+        });
+        if !is_looked_for {
+            self.floor.watch.give_up();
+        }
+    }
+
+    /// Tells the clients of other addresses, and those whose connection's own is gone.
+    fn looked(&mut self, seen: LocalNetwork) {
+        let is_news = self.floor.watch.finish(seen);
+        let clients = self.seats.values().filter(|seat| seat.server().is_some());
+        let clients: Vec<AgentId> = clients.map(Seat::id).collect();
+        for client in clients {
+            self.serve(client, |seat, floor, now| seat.look(floor, is_news, now));
         }
     }
 

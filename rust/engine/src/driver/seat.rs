@@ -1,8 +1,10 @@
 //! An agent on its driver, with its WebSocket and its calls: feeds it what happens and does what it wants done.
+mod addresses;
 mod outputs;
 mod servers;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use super::calls::Call;
 use super::line::{Line, Overdue};
 use super::prepared::Prepared;
 use super::sources::Sources;
+use super::watch::Watch;
 use super::{ClientOptions, Counts, Inbox};
 use crate::agent::Agent;
 use crate::audio_ring::{ReaderRing, WriterRing, end_reader, end_writer};
@@ -43,6 +46,9 @@ pub(crate) struct Floor<A: Agent> {
     pub(crate) server_connectors: Workers,
     /// Apart from the connectors: an attempt at a listener of this driver waits for its own acceptor.
     pub(crate) acceptors: Workers,
+    /// Apart from the connectors: one who looks at addresses waits for nobody.
+    pub(crate) lookers: Workers,
+    pub(crate) watch: Watch,
     pub(crate) inbox: Inbox<A>,
     /// Room for one datagram.
     pub(crate) buffer: Box<[u8]>,
@@ -75,6 +81,8 @@ pub(crate) struct Seat<A: Agent> {
     farewell: Option<A::Command>,
     line: Line,
     prepared: Prepared,
+    /// Both ends of a client's last connection.
+    ends: Option<(SocketAddr, SocketAddr)>,
     calls: HashMap<CallId, Call>,
     leaving: Option<Instant>,
     failure: Option<String>,
@@ -130,6 +138,7 @@ impl<A: Agent + 'static> Seat<A> {
             farewell: None,
             line: Line::default(),
             prepared: Prepared::default(),
+            ends: None,
             calls: HashMap::new(),
             leaving: None,
             failure: None,
@@ -210,6 +219,7 @@ impl<A: Agent + 'static> Seat<A> {
             interfaces,
         } = open;
         tracing::debug!(%remote, "WebSocket open");
+        self.ends = self.dialing.is_some().then_some((local, remote));
         match self.line.take(&mut floor.sources, self.id, socket) {
             Ok(()) => self.agent.handle_transport(
                 TransportInput::Opened {

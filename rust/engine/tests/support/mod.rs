@@ -45,6 +45,8 @@ pub enum Order {
     Tick(CallId),
     Untick(CallId),
     Release(CallId),
+    CloseUdp(CallId, Vec<SocketAddr>),
+    ListAddresses,
     Network(CallId, NetworkRequest),
     Flood(usize),
     Wake(Duration),
@@ -62,11 +64,13 @@ pub enum Report {
         remote: SocketAddr,
         interfaces: Vec<IpAddr>,
     },
+    Addresses(Option<IpAddr>, Vec<IpAddr>),
     Failed(TransportFailure),
     Message(Vec<u8>),
     Closed(Option<u16>, String),
     Bound(CallId, Vec<SocketAddr>),
     NotBound(CallId, String),
+    Unsendable(SocketAddr, SocketAddr),
     Datagram(Vec<u8>),
     Resolved(String, Result<Vec<IpAddr>, String>),
     StreamOpened(StreamId, SocketAddr),
@@ -123,6 +127,8 @@ impl Agent for Echo {
             Order::Tick(call) => self.outputs.push_back(Output::StartTicking(call)),
             Order::Untick(call) => self.outputs.push_back(Output::StopTicking(call)),
             Order::Release(call) => self.outputs.push_back(Output::Release(call)),
+            Order::CloseUdp(call, sockets) => self.outputs.push_back(Output::CloseUdp { call, sockets }),
+            Order::ListAddresses => self.outputs.push_back(Output::ListAddresses),
             Order::Network(call, request) => self.outputs.push_back(Output::Network(call, request)),
             Order::Flood(count) => (0..count).for_each(|number| self.tell(Report::Number(number))),
             Order::Wake(after) => self.wake_at = Some(now + after),
@@ -148,6 +154,7 @@ impl Agent for Echo {
                 self.outputs.push_back(Output::Send(message.to_vec()));
             }
             TransportInput::Message(message) => self.tell(Report::Message(message.to_vec())),
+            TransportInput::Addresses { route, interfaces } => self.tell(Report::Addresses(route, interfaces)),
             TransportInput::Alive => {}
             TransportInput::Failed(failure) => self.tell(Report::Failed(failure)),
             TransportInput::Closed { code, reason } => self.tell(Report::Closed(code, reason)),
@@ -161,6 +168,7 @@ impl Agent for Echo {
                 self.tell(Report::Bound(call, sockets));
             }
             UdpInput::Failed(cause) => self.tell(Report::NotBound(call, cause)),
+            UdpInput::Unsendable { local, remote } => self.tell(Report::Unsendable(local, remote)),
         }
     }
 

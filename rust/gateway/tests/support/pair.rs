@@ -372,6 +372,7 @@ impl Pair {
                 self.send(side, Delivery::Closed(None));
             }
             Output::BindUdp { call, addresses } => self.bind(side, call, addresses.len()),
+            Output::CloseUdp { .. } | Output::ListAddresses => {}
             Output::Network(..) | Output::EndAudio(_) => unreachable!("no servers are configured"),
             Output::Transmit(_, transmit) => {
                 if let Some((to, call)) = self.sockets.get(&transmit.remote).copied() {

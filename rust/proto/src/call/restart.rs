@@ -156,6 +156,8 @@ impl Call {
                 }
                 Err(_) => self.try_later(ctx),
             },
+            // all go with the call
+            UdpInput::Bound(_) if self.is_over() => {}
             UdpInput::Bound(sockets) => ctx.output(Output::CloseUdp {
                 call: self.id(),
                 sockets,

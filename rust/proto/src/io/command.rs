@@ -16,6 +16,9 @@ pub enum Command {
     Renew(Option<Box<SipSettings>>),
     /// Open a lost connection at once instead of after the back-off.
     Retry,
+    /// The machine's network has changed: look at its addresses now, and move the calls whose address is gone or for which
+    /// there is a better one (ICE restart).
+    NetworkChanged,
     /// Send an INVITE.
     StartCall {
         /// The new call.

@@ -74,6 +74,7 @@ impl UserAgent {
             Command::Disconnect => self.disconnect(now),
             // there is no reconnecting yet
             Command::Renew(_) | Command::Retry => {}
+            Command::NetworkChanged => self.list_addresses(),
             Command::StartCall { call, target, headers } => self.start_call(call, &target, headers, now),
             Command::SendInfo {
                 call,

@@ -4,12 +4,20 @@ use std::time::Instant;
 
 use super::UserAgent;
 use super::connection::local_addresses;
+use crate::io::Output;
 
 impl UserAgent {
     /// Notes the addresses for calls, and the server that they were chosen for.
     pub(super) fn note_addresses(&mut self, addresses: Vec<IpAddr>, server: SocketAddr) {
         self.core.addresses = addresses;
         self.server = Some(server);
+    }
+
+    /// Has the driver look which addresses there are.
+    pub(super) fn list_addresses(&mut self) {
+        if self.session.is_some() {
+            self.core.outputs.push_back(Output::ListAddresses);
+        }
     }
 
     /// Other addresses: calls whose own is gone, or for which there is a better one, move. Without a way to the server

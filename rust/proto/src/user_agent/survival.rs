@@ -87,6 +87,9 @@ impl<'a> World<'a> {
         match input {
             b'c' | b'C' => self.connect(input == b'C'),
             b'd' => self.command(Command::Disconnect),
+            b'l' => self.command(Command::NetworkChanged),
+            b'j' | b'J' => self.readdress(input == b'J'),
+            b'q' => self.refuse_sending(),
             b'o' => self.open(),
             b'f' | b'F' => self.fail(input == b'F'),
             b'x' => self.close(),
@@ -211,6 +214,25 @@ impl<'a> World<'a> {
             UdpInput::Failed("no sockets".to_owned())
         };
         self.agent.handle_udp(call, input, self.now);
+    }
+
+    /// The machine has another address, or none.
+    fn readdress(&mut self, is_none: bool) {
+        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, self.choice()));
+        let input = TransportInput::Addresses {
+            route: (!is_none).then_some(address),
+            interfaces: if is_none { Vec::new() } else { vec![address] },
+        };
+        self.agent.handle_transport(input, self.now);
+    }
+
+    /// A datagram of the current call cannot be sent.
+    fn refuse_sending(&mut self) {
+        let input = UdpInput::Unsendable {
+            local: SocketAddr::new(LOCALHOST, 40_000),
+            remote: SocketAddr::new(LOCALHOST, 30_000),
+        };
+        self.agent.handle_udp(self.current, input, self.now);
     }
 
     fn command_call(&mut self, input: u8) {

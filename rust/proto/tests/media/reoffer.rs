@@ -49,7 +49,10 @@ fn one_that_changes_the_association_without_an_ice_restart_is_not_acceptable_and
     let (before, digest) = refresh.split_once("sha-256 ").unwrap();
     let flipped = if digest.starts_with("00") { "01" } else { "00" };
     let edits: [(&str, String); 2] = [
-        ("another certificate", format!("{before}sha-256 {flipped}{}", &digest[2..])),
+        (
+            "another certificate",
+            format!("{before}sha-256 {flipped}{}", &digest[2..]),
+        ),
         ("our DTLS role", refresh.replace("a=setup:actpass", "a=setup:passive")),
     ];
     for (what, offer) in edits {

@@ -41,11 +41,19 @@ enum Step {
     Stranger(usize),
     Wait(u64),
     CutNetwork(bool),
+    /// The machine's addresses are others, or were looked at.
+    Addresses(usize),
+    /// Sending from an address is refused from now on, or works again.
+    Refuse(usize, bool),
+    NetworkChanged,
 }
 
 const METHODS: [&str; 9] = [
     "INVITE", "ACK", "BYE", "CANCEL", "INFO", "UPDATE", "OPTIONS", "REFER", "NOTIFY",
 ];
+
+/// What addresses the machine may have.
+const ADDRESSES: [&[&str]; 4] = [&["127.0.0.1"], &["127.0.0.2"], &["127.0.0.2", "127.0.0.1"], &[]];
 
 /// What servers answer, success more often than all else.
 fn status() -> impl Strategy<Value = u16> {
@@ -79,9 +87,12 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(dialog, method, old)| Step::Request(dialog, method, old)),
         6 => index.clone().prop_map(Step::Again),
         2 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::Garbage),
-        2 => index.prop_map(Step::Stranger),
+        2 => index.clone().prop_map(Step::Stranger),
         10 => prop_oneof![3 => 0..2_000_u64, 1 => 0..40_000_u64].prop_map(Step::Wait),
         1 => any::<bool>().prop_map(Step::CutNetwork),
+        2 => index.clone().prop_map(Step::Addresses),
+        2 => (index.clone(), any::<bool>()).prop_map(|(address, is_gone)| Step::Refuse(address, is_gone)),
+        1 => Just(Step::NetworkChanged),
     ]
 }
 
@@ -126,6 +137,16 @@ impl World {
             }
             Step::Wait(milliseconds) => self.rig.advance(Duration::from_millis(milliseconds)),
             Step::CutNetwork(is_down) => self.rig.network.is_down = is_down,
+            Step::Addresses(choice) => self.rig.addresses(ADDRESSES[choice % ADDRESSES.len()]),
+            Step::Refuse(choice, is_gone) => {
+                let address = if choice % 2 == 0 { "127.0.0.1" } else { "127.0.0.2" };
+                let address = address.parse().unwrap();
+                if is_gone {
+                    self.rig.gone.insert(address);
+                } else {
+                    self.rig.gone.remove(&address);
+                }
+            }
             command => self.command(&command),
         }
         self.collect();
@@ -174,6 +195,7 @@ impl World {
                 call: call(index),
                 play: index as u64,
             },
+            Step::NetworkChanged => Command::NetworkChanged,
             _ => Command::Disconnect,
         };
         self.rig.command(command);

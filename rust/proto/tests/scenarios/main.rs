@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod address_moved;
 mod answer_without_opus;
 mod answer_without_sdp;
 mod any_order;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use c2c_proto::io::{
     CallEnd, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, KeepAliveKind,
-    NetworkRequest, Originator, Output, Secret, SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
+    NetworkRequest, Originator, Output, Secret, SipSettings, Transmit, TransportFailure, TransportInput, TransportStep,
+    UdpInput,
 };
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::dtls::DtlsCertificate;
@@ -48,6 +49,10 @@ pub(crate) struct Rig {
     pub(crate) bind_requests: Vec<Vec<IpAddr>>,
     /// What calls ask of the network, for the scenario to answer.
     pub(crate) requests: VecDeque<(CallId, NetworkRequest)>,
+    /// Addresses that the machine lost: nothing comes to them, and sending from them is refused.
+    pub(crate) gone: BTreeSet<IpAddr>,
+    /// Sockets that were closed while their call went on.
+    pub(crate) closed_sockets: Vec<SocketAddr>,
     /// Whose socket has a port.
     ports: BTreeMap<u16, CallId>,
     next_tick: Instant,
@@ -85,6 +90,8 @@ impl Rig {
             is_deaf: false,
             bind_requests: Vec::new(),
             requests: VecDeque::new(),
+            gone: BTreeSet::new(),
+            closed_sockets: Vec::new(),
             ports: BTreeMap::new(),
             next_tick: now,
             next_port: 40_000,
@@ -193,6 +200,33 @@ impl Rig {
     pub(crate) fn udp(&mut self, call: CallId, input: UdpInput) {
         self.agent.handle_udp(call, input, self.now);
         self.settle();
+    }
+
+    /// The machine has these addresses now, the first one leads to the server.
+    pub(crate) fn addresses(&mut self, addresses: &[&str]) {
+        let interfaces: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let route = interfaces.first().copied();
+        self.transport(TransportInput::Addresses { route, interfaces });
+    }
+
+    /// The machine loses an address and gets another one.
+    pub(crate) fn move_to(&mut self, from: &str, to: &str) {
+        self.gone.insert(from.parse().unwrap());
+        self.addresses(&[to]);
+    }
+
+    /// The far end answers our re-INVITE.
+    pub(crate) fn answer_reinvite(&mut self, invite: &Heard) -> String {
+        let far = self.far.as_mut().expect("a far end");
+        let sdp = far.session.handle_offer(invite.body.as_bytes(), self.now).unwrap();
+        let ok = invite
+            .reply(200, "OK")
+            .header("Contact", super::messages::CONTACT)
+            .sdp(&sdp);
+        self.say(&ok.header("Session-Expires", "90;refresher=uac"));
+        let ack = self.hear("ACK");
+        assert_eq!(ack.cseq(), invite.cseq());
+        sdp
     }
 
     /// The server sends a message.
@@ -359,6 +393,7 @@ impl Rig {
             if let Some(far) = &mut self.far {
                 far.handle_datagram(from, to, payload, self.now);
             }
+        } else if self.gone.contains(&to.ip()) {
         } else if let Some(call) = self.ports.get(&to.port()) {
             let datagram = Datagram {
                 local: to,
@@ -399,7 +434,12 @@ impl Rig {
             Output::Ping => self.trail.push("Ping".into()),
             Output::CloseWebSocket(code) => self.closed_with = Some(code),
             Output::BindUdp { call, addresses } => self.bind(call, addresses),
-            Output::CloseUdp { sockets, .. } => self.close_sockets(&sockets),
+            Output::ListAddresses => self.trail.push("ListAddresses".into()),
+            Output::CloseUdp { sockets, .. } => self.close_sockets(sockets),
+            Output::Transmit(call, Transmit { local, remote, .. }) if self.gone.contains(&local.ip()) => {
+                let refused = UdpInput::Unsendable { local, remote };
+                self.agent.handle_udp(call, refused, self.now);
+            }
             Output::Transmit(_, transmit) => {
                 self.trail.push("Transmit".into());
                 self.network
@@ -427,9 +467,22 @@ impl Rig {
         }
     }
 
+    fn close_sockets(&mut self, sockets: Vec<SocketAddr>) {
+        for socket in sockets {
+            assert!(self.ports.remove(&socket.port()).is_some(), "a socket closed twice");
+            self.closed_sockets.push(socket);
+        }
+    }
+
     fn bind(&mut self, call: CallId, addresses: Vec<IpAddr>) {
         self.bind_requests.push(addresses.clone());
         if self.binds {
+            let gone = self.gone.clone();
+            let addresses: Vec<IpAddr> = addresses.into_iter().filter(|ip| !gone.contains(ip)).collect();
+            if addresses.is_empty() {
+                let failed = UdpInput::Failed("no such address".into());
+                return self.agent.handle_udp(call, failed, self.now);
+            }
             let sockets = addresses.into_iter().map(|address| {
                 self.next_port += 1;
                 self.ports.insert(self.next_port, call);

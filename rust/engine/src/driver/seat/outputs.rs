@@ -51,11 +51,8 @@ impl<A: Agent + 'static> Seat<A> {
                     call.close(&mut floor.sources, &sockets);
                 }
             }
-            Output::Transmit(call, transmit) => {
-                if let Some(call) = self.calls.get(&call) {
-                    call.send(&transmit, &floor.counts);
-                }
-            }
+            Output::ListAddresses => floor.watch.ask(),
+            Output::Transmit(call, transmit) => self.transmit(floor, call, &transmit, now),
             Output::Network(call, request) => self.ask_network(floor, call, request, now),
             Output::StartTicking(call) => self.start_ticking(floor, call, now),
             Output::StopTicking(call) => self.stop_ticking(floor, call),

@@ -28,7 +28,7 @@ impl Ledger {
                 Some(call) => self.life(call).note(event),
                 None => true,
             },
-            Output::BindUdp { call, .. } => !std::mem::replace(&mut self.life(*call).has_sockets, true),
+            Output::BindUdp { call, .. } => self.life(*call).bind(),
             Output::StartTicking(call) => !std::mem::replace(&mut self.life(*call).is_ticking, true),
             Output::StopTicking(call) => std::mem::take(&mut self.life(*call).is_ticking),
             Output::Release(call) => !std::mem::replace(&mut self.life(*call).is_released, true),
@@ -56,6 +56,11 @@ impl Ledger {
 }
 
 impl Life {
+    /// More sockets are for another path, which only an answered call looks for.
+    fn bind(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_sockets, true) || (self.is_answered && !self.is_ended)
+    }
+
     /// Whether an event may come now.
     fn note(&mut self, event: &Event) -> bool {
         let (was_created, was_answered) = (self.is_created, self.is_answered);
