@@ -125,6 +125,7 @@ impl Call {
         }
     }
 
+    #[expect(dead_code, reason = "for the user agent that reconnects")]
     /// The connection to the server is lost: whether media goes on is seen later.
     pub(crate) fn keep_media(&mut self, limit: Duration, now: Instant) {
         if let Some(session) = self.media.live() {
@@ -132,14 +133,11 @@ impl Call {
         }
     }
 
-    /// The connection to the server is back: a restart that waited for it, or whose answer was lost with the last one,
-    /// begins.
+    /// The connection to the server is back: a restart that waited for it begins.
+    #[expect(dead_code, reason = "for the user agent that reconnects")]
     pub(crate) fn handle_reconnected(&mut self, ctx: &mut Context<'_>) {
         if let Some(session) = self.media.live() {
             session.keep_until(ctx.now + RESTART_LIMIT);
-        }
-        if self.restart.step == Step::Offered {
-            self.abandon(Step::Wanted, ctx);
         }
         self.restart.not_before = None;
         self.check_addresses(ctx);
@@ -188,6 +186,14 @@ impl Call {
                 self.offer_restart(ctx);
             }
             _ => self.restart.not_before = None,
+        }
+    }
+
+    /// The answer to the re-INVITE was taken: the next path is checked, unless there is a better one by now.
+    pub(super) fn check_next_path(&mut self, ctx: &mut Context<'_>) {
+        self.restart.step = Step::Checking;
+        if std::mem::take(&mut self.restart.again) {
+            self.want_restart(ctx);
         }
     }
 

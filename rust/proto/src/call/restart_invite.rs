@@ -100,8 +100,8 @@ impl Call {
             .handle_response(response.headers.session_expires().ok().flatten(), ctx.now);
         match self.media.handle_answer(&response.body, ctx) {
             Ok(()) => {
-                self.restart.step = Step::Checking;
                 self.follow_hold(ctx);
+                self.check_next_path(ctx);
             }
             Err(error) => self.fail_restart(&error.to_string(), ctx),
         }

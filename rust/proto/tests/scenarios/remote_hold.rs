@@ -98,9 +98,11 @@ fn a_call_answered_on_hold_says_so() {
 fn an_offer_that_cannot_be_had_leaves_hold_as_it_is() {
     let (mut rig, mut dialog) = Rig::in_call();
     let sdp = offer(&mut rig, Direction::SendOnly);
-    let restart = sdp.replace("a=ice-ufrag:", "a=ice-ufrag:X");
+    let (before, digest) = sdp.split_once("sha-256 ").unwrap();
+    let flipped = if digest.starts_with("00") { "01" } else { "00" };
+    let other = format!("{before}sha-256 {flipped}{}", &digest[2..]);
     for method in ["INVITE", "UPDATE"] {
-        rig.say(&dialog.request(method).sdp(&restart));
+        rig.say(&dialog.request(method).sdp(&other));
         assert_eq!(rig.hear_status(), 488, "{method}");
         rig.say(&dialog.request(method).body("text/plain", "hold, please"));
         assert_eq!(rig.hear_status(), 415, "{method}");
