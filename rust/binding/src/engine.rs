@@ -140,6 +140,10 @@ impl Engine {
         self.command(py, Command::Retry)
     }
 
+    fn network_changed(&self, py: Python<'_>) -> PyResult<()> {
+        self.command(py, Command::NetworkChanged)
+    }
+
     fn start_call(&self, py: Python<'_>, call: u64, target: String, headers: Vec<(String, String)>) -> PyResult<()> {
         self.command(
             py,

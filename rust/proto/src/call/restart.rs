@@ -49,6 +49,8 @@ pub(super) struct Restart {
     best: Option<IpAddr>,
     /// Something changed while the re-INVITE was out.
     again: bool,
+    /// The CANCEL of our last re-INVITE is sent.
+    pub(super) is_cancelled: bool,
     offers: VecDeque<Instant>,
     /// The ACK of our last re-INVITE's 2xx, by its number.
     pub(super) ack: Option<(u32, Vec<u8>)>,
@@ -63,6 +65,7 @@ impl Restart {
             answer_by: None,
             best,
             again: false,
+            is_cancelled: false,
             offers: VecDeque::new(),
             ack: None,
         }
@@ -77,6 +80,7 @@ impl Restart {
     pub(super) fn stop(&mut self) {
         *self = Self {
             ack: self.ack.take(),
+            is_cancelled: self.is_cancelled,
             ..Self::new(self.best)
         };
     }
@@ -85,6 +89,7 @@ impl Restart {
     pub(super) fn offered(&mut self, now: Instant) {
         self.offers.push_back(now);
         self.step = Step::Offered;
+        self.is_cancelled = false;
     }
 
     /// When the next offer may be made.

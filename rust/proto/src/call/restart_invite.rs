@@ -36,6 +36,7 @@ impl Call {
             return;
         };
         match response.status {
+            ..200 if !is_awaited => self.drop_reinvite(ctx),
             ..200 => {}
             200..300 => self.accept_restart(&response, is_awaited, ctx),
             _ if !is_awaited => {}
@@ -58,10 +59,21 @@ impl Call {
 
     /// Nobody answers: gives the re-INVITE up.
     pub(super) fn cancel_restart(&mut self, ctx: &mut Context<'_>) {
+        self.drop_reinvite(ctx);
+        if !self.restart.is_cancelled {
+            self.fail_restart("the far side did not answer the re-INVITE", ctx);
+        }
+    }
+
+    /// Cancels the re-INVITE, once there was a provisional response; else it ends by itself.
+    pub(super) fn drop_reinvite(&mut self, ctx: &mut Context<'_>) {
+        if self.restart.is_cancelled {
+            return;
+        }
         let owner = Owner::Reinvite(self.id());
-        match ctx.signaling.transactions.cancel(owner, None, ctx.now) {
-            Some(request) => ctx.send_cancel(Owner::Cancel(self.id()), request),
-            None => self.fail_restart("the far side did not answer the re-INVITE", ctx),
+        if let Some(request) = ctx.signaling.transactions.cancel(owner, None, ctx.now) {
+            self.restart.is_cancelled = true;
+            ctx.send_cancel(Owner::Cancel(self.id()), request);
         }
     }
 

@@ -110,6 +110,7 @@ impl Call {
         self.timer.stop();
         self.tones.stop();
         self.awaited_ack = None;
+        self.drop_reinvite(ctx);
         self.restart.stop();
         let stats = Box::new(self.stats(ctx.now));
         self.media.close(ctx);

@@ -120,6 +120,7 @@ impl IceGatherer {
     }
 
     /// Another one for the same call, whose connections get other numbers.
+    #[must_use]
     pub fn successor(&self, config: &IceConfig, random: &mut dyn RandomSource) -> Self {
         Self {
             next_stream: self.next_stream + MAX_STREAMS,

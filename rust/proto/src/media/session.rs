@@ -164,7 +164,7 @@ impl MediaSession {
 
     /// Takes what became of a request of [`Self::poll_request`].
     pub fn handle_network(&mut self, input: NetworkInput<'_>, now: Instant) {
-        self.paths.handle_network(&input, now);
+        self.paths.handle_network(input, now);
         while let Some(relayed) = self.paths.poll_relayed() {
             let datagram = Datagram {
                 local: relayed.relay,

@@ -24,8 +24,11 @@ fn ufrag(sdp: &str) -> &str {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).unwrap()
 }
 
+/// Who sent an RTP packet, from where to where.
+type Ways = Rc<RefCell<Vec<(Side, SocketAddr, SocketAddr)>>>;
+
 /// A connected call in which no DTLS handshake may happen again; the paths of RTP are noted.
-fn connected() -> (Call, Rc<RefCell<Vec<(Side, SocketAddr, SocketAddr)>>>) {
+fn connected() -> (Call, Ways) {
     let mut call = Call::plain();
     call.connect();
     call.run_for(Duration::from_secs(1));

@@ -164,7 +164,7 @@ fn glare_waits_and_offers_the_same_again() {
     assert_eq!(rig.hear_status(), 491, "nor one without an offer");
     rig.say(&invite.reply(491, "Request Pending"));
     rig.hear("ACK");
-    rig.advance(Duration::from_millis(2_000));
+    rig.advance(Duration::from_secs(2));
     rig.hear_nothing();
     rig.advance(Duration::from_millis(2_100));
     let again = rig.hear("INVITE");

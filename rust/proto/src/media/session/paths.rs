@@ -128,10 +128,11 @@ impl Paths {
         }
     }
 
-    pub(super) fn handle_network(&mut self, input: &NetworkInput<'_>, now: Instant) {
-        for gatherer in self.gatherers() {
+    pub(super) fn handle_network(&mut self, input: NetworkInput<'_>, now: Instant) {
+        for gatherer in self.gatherers().skip(1) {
             gatherer.handle_network(input.clone(), now);
         }
+        self.gatherer.handle_network(input, now);
         self.collect();
     }
 

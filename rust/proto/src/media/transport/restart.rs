@@ -29,16 +29,13 @@ impl MediaTransport {
         timing: Box<dyn RandomSource>,
         now: Instant,
     ) -> Result<(), MediaError> {
-        let next = match sockets {
-            Some(sockets) => {
-                let mut next = Ice::new(credentials, timing, now)?;
-                next.set_sockets(sockets);
-                next
-            }
-            None => {
-                let base = self.next.as_ref().filter(|next| !next.candidates().is_empty());
-                base.unwrap_or(&self.ice).successor(credentials, timing, now)?
-            }
+        let next = if let Some(sockets) = sockets {
+            let mut next = Ice::new(credentials, timing, now)?;
+            next.set_sockets(sockets);
+            next
+        } else {
+            let base = self.next.as_ref().filter(|next| !next.candidates().is_empty());
+            base.unwrap_or(&self.ice).successor(credentials, timing, now)?
         };
         (self.next, self.next_limit) = (Some(next), None);
         Ok(())
