@@ -125,6 +125,7 @@ class CallStats:
     frames_late: int
     ticks: int
     ticks_late: int
+    ice_restarts: int  # how often the call moved to another path
     level_out: float
     level_in: float
     seconds_heard: float
@@ -156,6 +157,7 @@ class CallStats:
         frames_late: int,
         ticks: int,
         ticks_late: int,
+        ice_restarts: int,
         level_out: float,
         level_in: float,
         seconds_heard: float,
@@ -471,6 +473,7 @@ class Engine:
     def disconnect(self) -> None: ...
     def renew(self, settings: SipSettings | None) -> None: ...  # answers SettingsRefused; None gives up
     def retry(self) -> None: ...  # skips the rest of the back-off while reconnecting
+    def network_changed(self) -> None: ...  # looks at the addresses now; calls move if theirs is gone
     def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None: ...
     def end_call(self, call: int, status: int | None = None, text: str = "") -> None: ...
     def send_info(self, call: int, request: int, content_type: str, body: bytes) -> None: ...

@@ -123,6 +123,10 @@ class OpenClient:
         warn_of_personal_data(user_id, stacklevel=3)
         self.configs.user_id = user_id
 
+    def network_changed(self) -> None:
+        if not self._is_destroyed:
+            self._engine.network_changed()
+
     async def end_call(self) -> None:
         if self.sessions.live is None and self._awaits_session:
             await self._cancel("Canceled")

@@ -97,6 +97,9 @@ class FakeEngine:
     def retry(self) -> None:
         self._take("retry")
 
+    def network_changed(self) -> None:
+        self._take("network_changed")
+
     def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None:
         self.calls[call] = FakeCall(call)
         if self._take("start_call", call, target, headers):

@@ -20,6 +20,7 @@ async def a_call(client: c2c.WebRTCClient) -> None:
     assert_type(call.session.status, c2c.SessionStatus)
     assert_type(client.get_current_session(), c2c.CallSession | None)
     assert_type(client.is_connected(), bool)
+    client.network_changed()
     await client.send_info("text", {"key": [1, None]})
     await client.send_info(data={})
     await client.mute()

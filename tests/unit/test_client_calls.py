@@ -10,6 +10,7 @@ import trio.testing
 from c2c import (
     CallError,
     CallFailed,
+    ClientNotOpen,
     DtlsFailed,
     IceFailed,
     MediaError,
@@ -485,3 +486,16 @@ async def test_a_call_on_a_second_connection_tells_its_events(
         await answered_call(client, engine)
         await client.end_call()
     assert [name for name in told.names if name in {"ringing", "answered", "ended"}] == ["ringing", "answered", "ended"]
+
+
+async def test_network_changed_asks_the_engine_to_look(client: WebRTCClient, engine: FakeEngine) -> None:
+    with pytest.raises(ClientNotOpen):
+        client.network_changed()
+    async with client:
+        await answered_call(client, engine)
+        client.network_changed()
+        assert engine.commands[-1] == ("network_changed",)
+        await client.destroy()
+        before = list(engine.commands)
+        client.network_changed()
+        assert engine.commands == before

@@ -185,6 +185,7 @@ async def _come_back(engine: FakeEngine) -> None:
 CONNECTED = (c2c.WrongState, "Cannot change userId while connected")
 CONNECTING = (c2c.WrongState, "Cannot change userId while connecting")
 VALUES: dict[str, tuple[Any, ...]] = {
+    "network_changed": (None,) * 10,
     "is_connected": (False, False, *(True,) * 4, *(False,) * 4),
     "get_current_session": (*(None,) * 4, "answered", *(None,) * 5),
     "get_state": (
