@@ -291,8 +291,8 @@ class WebRTCClient:
     def network_changed(self) -> None:
         """Has the machine's addresses looked at now: for services that know of a change before it is noticed.
 
-        A call whose address is gone, or for which there is a better one, moves there (ICE restart); one whose address is
-        still the best is left alone. Without this call a change is noticed within 2 s, or when sending fails.
+        A call whose address is gone, or for which there is a better one, moves there (ICE restart); one whose address
+        is still the best is left alone. Without it a change is noticed within 2 s, or when sending fails.
         """
         self._opened().network_changed()
 
