@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from c2c import events
 from c2c._audio_manager import AudioStream
 from c2c._call import Call
+from c2c._call_limit import set_call_limit
 from c2c._client import WebRTCClient, create_webrtc_client
 from c2c._client_config import WebRTCClientConfig
 from c2c._client_state import CallStatus, ClientState, EndCause, TranscriptMessage
@@ -16,6 +17,7 @@ from c2c._errors import (
     C2CError,
     CallError,
     CallFailed,
+    CallLimitReached,
     ClientDestroyed,
     ClientError,
     ClientNotOpen,
@@ -67,6 +69,7 @@ __all__ = [
     "CallEndInfo",
     "CallError",
     "CallFailed",
+    "CallLimitReached",
     "CallSession",
     "CallStats",
     "CallStatus",
@@ -120,6 +123,7 @@ __all__ = [
     "create_webrtc_client",
     "events",
     "is_webrtc_supported",
+    "set_call_limit",
 ]
 
 SDK_NAME = "click-to-call"

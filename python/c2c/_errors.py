@@ -16,6 +16,7 @@ C2CError
     CallFailed              the call was not answered
     NoActiveCall            there is no call to act on
     NotConnected            connect() comes first
+    CallLimitReached        this process has as many calls as set_call_limit() allows
   MediaError
     NoCommonCodec           no codec in common with the far side
     IceFailed               no path for sound was found
@@ -184,6 +185,12 @@ class NotConnected(CallError):
 
     default_stage = "websocket"
     default_hint = "await client.connect() first"
+
+
+class CallLimitReached(CallError):
+    """As many calls are live in this process as it may have."""
+
+    default_hint = "end calls, raise the limit with c2c.set_call_limit(), or share the calls among processes"
 
 
 class MediaError(C2CError):

@@ -9,6 +9,7 @@ import trio
 
 from c2c import events
 from c2c._audio_manager import AudioManager
+from c2c._call_limit import take_place
 from c2c._client_state import EndCause
 from c2c._config_manager import ConfigManager, call_target
 from c2c._errors import C2CError, ClientDestroyed, ConfigError, ConnectFailed, ConnectTimeout, NotConnected, WrongState
@@ -100,11 +101,12 @@ class OpenClient:
             hint = _RECONNECTING if self.sip.is_reconnecting else None
             raise NotConnected("Client not connected. Call connect() first.", hint=hint)
         self._awaits_session = False
-        if self.sessions.live is None:
-            assert self._lifetime is not None
-            self._states.begin()
-            self._begin_setup(self._lifetime.nursery)
         with prefixed("Failed to start call: "):
+            if self.sessions.live is None:
+                assert self._lifetime is not None
+                self.sessions.place = take_place()
+                self._states.begin()
+                self._begin_setup(self._lifetime.nursery)
             return await self.sessions.start(self._target.user, self._target.headers)
 
     async def load_config(self) -> EndpointConfig:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from c2c._audio_manager import AudioManager
     from c2c._c2c import CallEnd, CallState, CallStats, Engine, Event
     from c2c._call import Call
+    from c2c._call_limit import Place
     from c2c._client_state import StateKeeper
     from c2c._dtmf import Tones
     from c2c._event_bus import Emitter
@@ -41,6 +42,7 @@ class SessionManager:
         self._capture_audio = capture_audio
         self._dtmf = DtmfManager(engine, bus)
         self._records: dict[int, CallRecord] = {}
+        self.place: Place | None = None  # among the process's calls, of the one that we started
         self._numbers = itertools.count(1)
         self._infos: dict[int, _PendingInfo] = {}
         self._info_numbers = itertools.count(1)
@@ -197,6 +199,8 @@ class SessionManager:
 
     def _finish(self, record: CallRecord, state: CallState | None, info: CallEndInfo, stats: CallStats | None) -> None:
         del self._records[record.number]
+        if not self._records:
+            self.place = None
         session = record.finish(state, info, stats)
         self._audio.stop()
         if session is not None:

@@ -25,6 +25,7 @@ TREE = {
     "CallFailed": "CallError",
     "NoActiveCall": "CallError",
     "NotConnected": "CallError",
+    "CallLimitReached": "CallError",
     "MediaError": "C2CError",
     "NoCommonCodec": "MediaError",
     "IceFailed": "MediaError",
