@@ -18,7 +18,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -not -path '*/target/*') $(shell 
 MANYLINUX := manylinux2014
 EXTENSION := $(VENV)/.extension
 
-.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench fuzz wheel licences format
+.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench soak fuzz wheel licences format
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,11 @@ fuzz: ## each fuzz target for ten minutes (CI replays the corpora only)
 	  cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target target/fuzz-corpus/$$target rust/fuzz/corpus/$$target -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
 	done
+
+soak: $(EXTENSION) ## 1,000 calls in one process, with one client and with one each, also with losses: nothing may grow
+	PYTHONPATH=tests python -m soak --connect once
+	PYTHONPATH=tests python -m soak --connect each
+	PYTHONPATH=tests python -m soak --connect once --loss-every 10
 
 wheel: $(EXTENSION) $(VENV)/.wheel-tools ## an abi3 manylinux wheel and an sdist in dist/: audited, installed without a compiler, called with
 	rm -rf dist

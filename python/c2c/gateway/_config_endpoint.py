@@ -53,7 +53,7 @@ class ConfigEndpoint:
     def __init__(
         self, config: EndpointConfig, websocket_uri: str, misbehave: Sequence[ConfigMisbehaviour] = ()
     ) -> None:
-        self._config = config
+        self.config = config
         self._websocket_uri = websocket_uri
         self._misbehave = tuple(misbehave)
         self.requests: list[ConfigRequest] = []
@@ -83,7 +83,7 @@ class ConfigEndpoint:
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 
     async def _reply(self, request: h11.Request) -> _Reply:
-        if urlsplit(request.target).path != f"/{self._config.url_token}".encode():
+        if urlsplit(request.target).path != f"/{self.config.url_token}".encode():
             return _Reply(404)
         if request.method != b"GET":
             return _Reply(405, headers=(("Allow", "GET"),))
@@ -95,7 +95,7 @@ class ConfigEndpoint:
             return _Reply(302, headers=(("Location", redirect.location),))
         if other := self._first(ConfigBody):
             return _Reply(200, other.body)
-        document = self._config.document(self._websocket_uri, self._misbehave)
+        document = self.config.document(self._websocket_uri, self._misbehave)
         return _Reply(200, json.dumps(document).encode(), (("Content-Type", "application/json"),))
 
     def _first(self, kind: type[_Kind]) -> _Kind | None:

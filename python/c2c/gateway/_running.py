@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import socket
 from array import array
@@ -93,6 +94,11 @@ class RunningGateway:
         """Close every client's WebSocket with this code."""
         for connection in self.connections:
             self._handle.close_websocket(connection, code)
+
+    def serve_config(self, config: EndpointConfig) -> None:
+        """Say this at the config endpoint from now on, other credentials for example; its URL stays."""
+        assert self._endpoint is not None
+        self._endpoint.config = dataclasses.replace(config, url_token=self.config.url_token)
 
     def send_raw(self, message: bytes) -> None:
         """Send this to every client as one WebSocket message, whatever it is."""

@@ -1,0 +1,1 @@
+"""Long runs: what a call leaves behind."""
