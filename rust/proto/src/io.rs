@@ -65,7 +65,7 @@ impl ClockOrigin {
 }
 
 /// What the SIP managers know of the server and the user.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SipSettings {
     /// `wss://host:port/path` (or `ws://` to loopback).
     pub websocket_uri: String,
@@ -104,6 +104,18 @@ pub struct CallPolicy {
     pub end_on_info_rejected: bool,
     /// An INFO that nobody answers ends the call (`Request Timeout`), as in the SDK.
     pub end_on_info_timeout: bool,
+}
+
+/// Shows whose settings they are and where the server is, not the path of its URI, which may hold a token.
+impl fmt::Debug for SipSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin: Vec<&str> = self.websocket_uri.splitn(4, '/').take(3).collect();
+        f.debug_struct("SipSettings")
+            .field("server", &origin.join("/"))
+            .field("realm", &self.realm)
+            .field("register", &self.register)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What happened to the agent's WebSocket.
@@ -180,7 +192,7 @@ pub enum TransportStep {
 }
 
 /// A UDP datagram with both its ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Datagram<'a> {
     /// The local socket's address.
     pub local: SocketAddr,
@@ -190,8 +202,15 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
+/// Shows the payload's length only.
+impl fmt::Debug for Datagram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes from {} to {}", self.payload.len(), self.remote, self.local)
+    }
+}
+
 /// A UDP datagram to be sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// The local socket to send it from.
     pub local: SocketAddr,
@@ -199,6 +218,13 @@ pub struct Transmit {
     pub remote: SocketAddr,
     /// Its payload.
     pub payload: Vec<u8>,
+}
+
+/// Shows the payload's length only.
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes from {} to {}", self.payload.len(), self.local, self.remote)
+    }
 }
 
 /// The answer to [`Output::BindUdp`].

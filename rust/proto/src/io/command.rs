@@ -1,4 +1,5 @@
 //! What a client may ask of its user agent.
+use std::fmt;
 use std::sync::Arc;
 
 use super::{CallId, SipSettings};
@@ -6,7 +7,7 @@ use crate::dtmf::DtmfRequest;
 use crate::media::clip::Clip;
 
 /// What a client may ask of its user agent. None blocks; what becomes of one comes as an [`Event`](super::Event).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Command {
     /// Open the WebSocket and register.
     Connect(Box<SipSettings>),
@@ -78,4 +79,37 @@ pub enum Command {
         /// The number given to `Play`.
         play: u64,
     },
+}
+
+/// Shows neither the values of headers nor bodies nor tones: they are the user's.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(settings) => write!(f, "Connect {settings:?}"),
+            Self::Disconnect => f.write_str("Disconnect"),
+            Self::Renew(settings) => write!(f, "Renew {settings:?}"),
+            Self::Retry => f.write_str("Retry"),
+            Self::StartCall { call, target, headers } => {
+                let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+                write!(f, "StartCall {call:?} to {target:?} with {names:?}")
+            }
+            Self::EndCall { call, reason } => write!(f, "EndCall {call:?} {reason:?}"),
+            Self::SendInfo {
+                call,
+                request,
+                content_type,
+                body,
+            } => {
+                write!(
+                    f,
+                    "SendInfo {call:?} {request} {content_type:?} of {} bytes",
+                    body.len()
+                )
+            }
+            Self::SendDtmf { call, request, .. } => write!(f, "SendDtmf {call:?} {request}"),
+            Self::SetMuted { call, muted } => write!(f, "SetMuted {call:?} {muted}"),
+            Self::Play { call, play, .. } => write!(f, "Play {call:?} {play}"),
+            Self::StopPlaying { call, play } => write!(f, "StopPlaying {call:?} {play}"),
+        }
+    }
 }

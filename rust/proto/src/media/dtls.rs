@@ -9,6 +9,7 @@ use super::error::MediaError;
 use super::srtp::SrtpProfile;
 
 mod dimpl_endpoint;
+mod hello;
 mod record;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Who we are to the SIP server: our addresses, and the header fields that every message of ours carries.
 use crate::error::SettingsError;
 use crate::io::{RandomSource, SipSettings};
-use crate::sip::header::HeaderName;
+use crate::sip::header::{HeaderName, is_header_text};
 use crate::sip::identifiers::{random_branch, random_token};
 use crate::sip::{Capabilities, Headers, LocalHop, Method, NameAddr, Request, Uri, UriRef};
 
@@ -36,6 +36,9 @@ impl Identity {
     ) -> Result<Self, SettingsError> {
         if !settings.websocket_uri.starts_with("wss://") && !settings.websocket_uri.starts_with("ws://") {
             return Err(SettingsError::WebSocketUri);
+        }
+        if !is_header_text(&settings.user_agent) {
+            return Err(SettingsError::Header(HeaderName::UserAgent.as_str().to_owned()));
         }
         Ok(Self {
             address_of_record: Uri::sip(&settings.user, &settings.realm).map_err(SettingsError::AddressOfRecord)?,

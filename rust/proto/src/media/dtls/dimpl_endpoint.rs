@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::dimpl::{CertificateError, CryptoError, Dtls, Error, Output, SecurityError};
 
+use super::hello::{HelloGate, Verdict};
 use super::record::{fatal_alert, opens_server_flight, records, wants_other_certificates};
 use super::{DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, KeyingMaterial};
 use crate::media::drop_oldest::push_dropping_oldest;
@@ -40,6 +41,7 @@ pub(in crate::media) struct DimplEndpoint {
     dtls: Dtls,
     buffer: Vec<u8>,
     held: VecDeque<Vec<u8>>,
+    gate: HelloGate,
     bad_hellos: u8,
     phase: Phase,
     timeout: Option<Instant>,
@@ -64,6 +66,7 @@ impl DimplEndpoint {
             dtls,
             buffer: vec![0; 2048],
             held: VecDeque::new(),
+            gate: HelloGate::default(),
             bad_hellos: 0,
             phase: Phase::Fresh,
             timeout: None,
@@ -76,6 +79,16 @@ impl DimplEndpoint {
     }
 
     fn handle_record(&mut self, record: &[u8], now: Instant) -> Result<(), MediaError> {
+        match self.gate.judge(record, self.role) {
+            Verdict::Feed => {}
+            Verdict::Drop => return Ok(()),
+            Verdict::OtherHello if self.phase > Phase::Fresh => return Ok(()),
+            // the beginning of the other one led to nothing yet: this one may be the peer's
+            Verdict::OtherHello => {
+                self.restart(now);
+                self.gate.judge(record, self.role);
+            }
+        }
         if self.role == DtlsRole::Server && self.phase == Phase::Fresh && wants_other_certificates(record) {
             return self.overlook_hello(MediaError::RsaCertificate("it offers no suite for ECDSA".into()), now);
         }
@@ -135,12 +148,19 @@ impl DimplEndpoint {
     /// Begins anew after an unusable hello, until there were too many of them.
     fn overlook_hello(&mut self, error: MediaError, now: Instant) -> Result<(), MediaError> {
         self.bad_hellos += 1;
-        self.dtls = new_dtls(&self.certificate, self.versions, self.role, now);
+        self.restart(now);
         if self.bad_hellos <= MAX_BAD_HELLOS {
             return Ok(());
         }
         self.phase = Phase::Over;
         Err(error)
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.dtls = new_dtls(&self.certificate, self.versions, self.role, now);
+        self.gate = HelloGate::default();
+        // dimpl has to be told the time before anything else; a server that has heard nothing has nothing to fail at
+        let _ = self.dtls.handle_timeout(now);
     }
 
     fn drain(&mut self) {

@@ -88,6 +88,45 @@ fn skip_vector(bytes: &[u8]) -> Option<&[u8]> {
     rest.get(usize::from(*length)..)
 }
 
+/// A handshake message in the clear, or a fragment of one; where a record has several, the first.
+#[derive(Debug)]
+pub(super) struct Handshake<'a> {
+    pub(super) kind: u8,
+    /// Of the whole message.
+    pub(super) length: usize,
+    pub(super) number: u16,
+    pub(super) offset: usize,
+    pub(super) fragment: &'a [u8],
+    /// The fragment should be longer than its record is.
+    pub(super) is_cut: bool,
+}
+
+/// The handshake message of a record (RFC 6347 §4.2.2); `None` for other records and encrypted ones. A record too short
+/// for the header has a cut one.
+pub(super) fn plain_handshake(record: &[u8]) -> Option<Handshake<'_>> {
+    let body = plain_record(record, CONTENT_HANDSHAKE)?;
+    let [kind, l0, l1, l2, n0, n1, o0, o1, o2, f0, f1, f2, rest @ ..] = body else {
+        return Some(Handshake {
+            kind: 0,
+            length: 0,
+            number: 0,
+            offset: 0,
+            fragment: &[],
+            is_cut: true,
+        });
+    };
+    let number = |high: &u8, middle: &u8, low: &u8| u32::from_be_bytes([0, *high, *middle, *low]) as usize;
+    let wanted = number(f0, f1, f2);
+    Some(Handshake {
+        kind: *kind,
+        length: number(l0, l1, l2),
+        number: u16::from_be_bytes([*n0, *n1]),
+        offset: number(o0, o1, o2),
+        fragment: rest.get(..wanted).unwrap_or(rest),
+        is_cut: wanted > rest.len(),
+    })
+}
+
 /// Description of a fatal alert in the clear.
 pub(super) fn fatal_alert(record: &[u8]) -> Option<u8> {
     match plain_record(record, CONTENT_ALERT)? {

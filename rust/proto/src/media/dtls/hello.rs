@@ -1,0 +1,153 @@
+//! Which handshake messages in the clear dimpl gets to see. One that is out of place can hang its handshake for good, and
+//! whoever knows the peer's address can send one from it (CVE-2023-49786).
+use super::DtlsRole;
+use super::record::plain_handshake;
+
+const CLIENT_HELLO: u8 = 1;
+/// What a client says in the clear: `ClientHello`, `Certificate`, `CertificateVerify`, `ClientKeyExchange`.
+const OF_CLIENT: [u8; 4] = [CLIENT_HELLO, 11, 15, 16];
+/// What a server says: `HelloRequest`, `ServerHello`, `HelloVerifyRequest`, `NewSessionTicket`, `Certificate`,
+/// `ServerKeyExchange`, `CertificateRequest`, `ServerHelloDone`, `CertificateStatus`.
+const OF_SERVER: [u8; 9] = [0, 2, 3, 4, 11, 12, 13, 14, 22];
+/// Longest message and highest number in the clear; a chain of certificates is the longest there is.
+const MAX_MESSAGE: usize = 64 * 1024;
+const MAX_NUMBER: u16 = 16;
+/// A second hello has this number, behind the server's `HelloVerifyRequest` or `HelloRetryRequest`.
+const LAST_HELLO: u16 = 1;
+
+/// What to do with a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    Feed,
+    Drop,
+    /// The hello of somebody else than the one whose hello began here.
+    OtherHello,
+}
+
+/// Knows the client by the random of its hello, which stays the same in all of them (RFC 6347 §4.2.1, RFC 8446 §4.1.2).
+#[derive(Debug, Default)]
+pub(super) struct HelloGate {
+    random: Option<[u8; 32]>,
+}
+
+impl HelloGate {
+    /// Looks at a record that came to us as this role.
+    pub(super) fn judge(&mut self, record: &[u8], role: DtlsRole) -> Verdict {
+        let Some(message) = plain_handshake(record) else {
+            return Verdict::Feed;
+        };
+        let end = message.offset.saturating_add(message.fragment.len());
+        if message.is_cut || end > message.length || message.length > MAX_MESSAGE || message.number > MAX_NUMBER {
+            return Verdict::Drop;
+        }
+        let expected: &[u8] = if role == DtlsRole::Client {
+            &OF_SERVER
+        } else {
+            &OF_CLIENT
+        };
+        if !expected.contains(&message.kind) {
+            return Verdict::Drop;
+        }
+        if message.kind == CLIENT_HELLO {
+            self.judge_hello(&message)
+        } else {
+            Verdict::Feed
+        }
+    }
+
+    /// The first fragment has the random; it follows the version.
+    fn judge_hello(&mut self, hello: &super::record::Handshake<'_>) -> Verdict {
+        if hello.number > LAST_HELLO {
+            return Verdict::Drop;
+        }
+        if hello.offset > 0 {
+            return Verdict::Feed;
+        }
+        let [0xfe, _, rest @ ..] = hello.fragment else {
+            return Verdict::Drop;
+        };
+        let Some(random) = rest.first_chunk::<32>() else {
+            return Verdict::Drop;
+        };
+        match self.random.replace(*random) {
+            Some(known) if known != *random => {
+                self.random = Some(known);
+                Verdict::OtherHello
+            }
+            _ => Verdict::Feed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with a fragment of a message.
+    fn record(kind: u8, length: u8, number: u8, offset: u8, fragment: &[u8]) -> Vec<u8> {
+        let size = u8::try_from(fragment.len()).unwrap();
+        let head = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12 + size];
+        let message = [kind, 0, 0, length, 0, number, 0, 0, offset, 0, 0, size];
+        [&head[..], &message, fragment].concat()
+    }
+
+    fn hello(random: u8, number: u8) -> Vec<u8> {
+        record(
+            CLIENT_HELLO,
+            34,
+            number,
+            0,
+            &[&[0xfe, 0xfd][..], &[random; 32]].concat(),
+        )
+    }
+
+    #[test]
+    fn one_client_is_known_by_its_random() {
+        let mut gate = HelloGate::default();
+        let mut judge = |record: &[u8]| gate.judge(record, DtlsRole::Server);
+        assert_eq!(judge(&hello(1, 0)), Verdict::Feed);
+        assert_eq!(judge(&hello(2, 0)), Verdict::OtherHello);
+        assert_eq!(judge(&hello(1, 1)), Verdict::Feed, "its second one");
+        assert_eq!(judge(&hello(1, 2)), Verdict::Drop);
+        assert_eq!(
+            judge(&record(CLIENT_HELLO, 40, 0, 34, &[0; 6])),
+            Verdict::Feed,
+            "the rest of one"
+        );
+    }
+
+    #[test]
+    fn what_is_out_of_place_is_dropped() {
+        let judge = |record: &[u8], role| HelloGate::default().judge(record, role);
+        assert_eq!(
+            judge(&hello(1, 0), DtlsRole::Client),
+            Verdict::Drop,
+            "a client never gets one"
+        );
+        assert_eq!(judge(&record(2, 4, 0, 0, &[0; 4]), DtlsRole::Client), Verdict::Feed);
+        assert_eq!(judge(&record(2, 4, 0, 0, &[0; 4]), DtlsRole::Server), Verdict::Drop);
+        assert_eq!(judge(&record(16, 4, 5, 0, &[0; 4]), DtlsRole::Server), Verdict::Feed);
+        assert_eq!(
+            judge(&record(16, 4, 17, 0, &[0; 4]), DtlsRole::Server),
+            Verdict::Drop,
+            "its number"
+        );
+        assert_eq!(
+            judge(&record(16, 4, 5, 2, &[0; 4]), DtlsRole::Server),
+            Verdict::Drop,
+            "beyond its end"
+        );
+        let mut cut = record(16, 4, 5, 0, &[0; 4]);
+        cut[24] = 9;
+        assert_eq!(
+            judge(&cut, DtlsRole::Server),
+            Verdict::Drop,
+            "a fragment longer than its record"
+        );
+        assert_eq!(
+            judge(&[22], DtlsRole::Server),
+            Verdict::Feed,
+            "no record is for others to judge"
+        );
+    }
+}

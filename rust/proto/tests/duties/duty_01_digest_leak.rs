@@ -1,0 +1,143 @@
+//! Duty 1: whoever may challenge us could collect digests for another server (CVE-2021-41158). Only challenges to requests
+//! of our own, of our own realm, are answered, and not for ever.
+use std::time::Duration;
+
+use crate::support::messages::stranger;
+use crate::support::registrar::{REALM, challenge};
+use crate::support::{CALL, Heard, Rig};
+use c2c_proto::io::Command;
+
+const EVIL: &str = "Digest realm=\"evil.example\", nonce=\"evil\", qop=\"auth\"";
+
+fn registering() -> (Rig, Heard) {
+    let mut rig = Rig::new();
+    rig.command(Command::Connect(Box::new(Rig::settings())));
+    rig.open();
+    let register = rig.hear("REGISTER");
+    (rig, register)
+}
+
+/// Takes all messages of the client; how many answer a challenge for this realm.
+fn answers_for(rig: &mut Rig, realm: &str) -> usize {
+    let realm = format!("realm=\"{realm}\"");
+    let messages: Vec<Heard> = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes)).collect();
+    let credentials = messages
+        .iter()
+        .flat_map(|message| &message.headers)
+        .filter(|(name, _)| name == "Authorization" || name == "Proxy-Authorization");
+    credentials.filter(|(_, value)| value.contains(&realm)).count()
+}
+
+#[test]
+fn duty_01_challenges_that_answer_nothing_of_ours_are_not_answered() {
+    let (mut rig, register) = registering();
+    let honest = String::from_utf8(challenge(&register, "nonce", "").bytes()).unwrap();
+    let branch = register.branch();
+    for forged in [
+        honest.replace(branch, "z9hG4bKguessed"),
+        honest.replace(&format!("{} REGISTER", register.cseq()), "1 INVITE"),
+        honest.replace(&format!("{} REGISTER", register.cseq()), "1 OPTIONS"),
+        honest.replace(&format!("branch={branch}"), "branch=z9hG4bK"),
+        honest
+            .replace("SIP/2.0 401", "SIP/2.0 407")
+            .replace(branch, &branch[..branch.len() - 1]),
+    ] {
+        rig.say_bytes(forged.as_bytes());
+        rig.hear_nothing();
+    }
+    rig.say_bytes(honest.as_bytes());
+    assert_eq!(answers_for(&mut rig, REALM), 1, "the honest one is");
+}
+
+#[test]
+fn duty_01_a_challenge_in_a_request_is_not_answered() {
+    let mut rig = Rig::registered();
+    for method in ["OPTIONS", "INVITE", "MESSAGE", "BYE", "REGISTER"] {
+        let request = stranger(method, "sip:caller@realm.example");
+        let request = request
+            .header("WWW-Authenticate", EVIL)
+            .header("Proxy-Authenticate", EVIL);
+        rig.say(&request);
+    }
+    rig.advance(Duration::from_secs(1));
+    assert_eq!(
+        (answers_for(&mut rig, "evil.example"), answers_for(&mut rig, REALM)),
+        (0, 0)
+    );
+}
+
+#[test]
+fn duty_01_the_realm_is_pinned_by_the_first_success() {
+    for method in ["INVITE", "INFO", "UPDATE", "BYE", "REGISTER"] {
+        let mut rig = Rig::registered();
+        rig.is_deaf = true;
+        let invite = rig.invite(CALL);
+        let victim = if method == "INVITE" {
+            invite
+        } else {
+            rig.answer(&invite, "callee");
+            provoke(&mut rig, method)
+        };
+        for (status, name) in [(401, "WWW-Authenticate"), (407, "Proxy-Authenticate")] {
+            rig.say(&victim.reply(status, "Who are you?").tag("evil").header(name, EVIL));
+        }
+        rig.advance(Duration::from_secs(2));
+        assert_eq!(answers_for(&mut rig, "evil.example"), 0, "{method}");
+    }
+}
+
+/// The client's next request of this method.
+fn provoke(rig: &mut Rig, method: &str) -> Heard {
+    match method {
+        "INFO" => rig.command(Command::SendInfo {
+            call: CALL,
+            request: 1,
+            content_type: "application/json".into(),
+            body: b"{}".to_vec(),
+        }),
+        "BYE" => rig.end_call(),
+        "UPDATE" => rig.advance(Duration::from_secs(46)),
+        _ => rig.command(Command::Disconnect),
+    }
+    let requests = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes));
+    requests.filter(|heard| heard.method() == method).last().expect(method)
+}
+
+#[test]
+fn duty_01_a_challenged_cancel_is_left_alone() {
+    let mut rig = Rig::registered();
+    let invite = rig.invite(CALL);
+    rig.say(&invite.answer(180, "Ringing", "callee"));
+    rig.end_call();
+    let cancel = rig.hear("CANCEL");
+    rig.say(&challenge(&cancel, "nonce-2", ""));
+    rig.hear_nothing();
+}
+
+#[test]
+fn duty_01_endless_challenges_get_two_answers_at_most() {
+    for stale in ["", ", stale=true"] {
+        let (mut rig, mut request) = registering();
+        let mut answers = 0;
+        for round in 0..50 {
+            rig.say(&challenge(&request, &format!("nonce-{round}"), stale));
+            match rig.inbox.front() {
+                Some(_) => request = rig.hear("REGISTER"),
+                None => break,
+            }
+            answers += usize::from(request.get("Authorization").is_some());
+        }
+        assert!((1..=2).contains(&answers), "{answers} answers, {stale}");
+    }
+}
+
+#[test]
+fn duty_01_the_same_nonce_is_answered_once() {
+    let (mut rig, register) = registering();
+    rig.say(&challenge(&register, "nonce", ""));
+    let again = rig.hear("REGISTER");
+    rig.say(&challenge(&again, "nonce", ""));
+    rig.hear_nothing();
+    rig.say(&challenge(&register, "nonce", ""));
+    rig.hear_nothing();
+}
