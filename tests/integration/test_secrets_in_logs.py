@@ -16,7 +16,7 @@ TOKEN = "c0ffee0token0c0ffee0token"
 USER_ID = "somebody-to-be-kept-out-of-logs"
 
 
-async def test_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_duty_12_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
     with caplog.at_level(logging.NOTSET):
         async with (
@@ -31,7 +31,7 @@ async def test_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> 
     _assert_clean([*(record.getMessage() for record in caplog.records), *shown])
 
 
-async def test_failures_tell_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_duty_12_failures_tell_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
     told: list[str] = []
     wrong = ConfigValue("endpointSettings.sipConnectivityInfo.password", PASSWORD + "!")

@@ -74,3 +74,13 @@ def test_links_lead_somewhere() -> None:
 
 def test_readme_leads_to_every_document() -> None:
     assert all(f"(docs/{name})" in README for name in DOCUMENTS)
+
+
+def test_each_security_duty_names_its_tests() -> None:
+    table = [line for line in DOCUMENTS["security.md"].splitlines() if re.match(r"\| \d", line)]
+    assert [int(line.split()[1].rstrip(".")) for line in table] == list(range(1, 16))
+    for line in table:
+        duty, *_, named = line.strip("| ").split(" | ")
+        number = int(duty.split(".")[0])
+        for file in re.findall(r"`([^`]+)`", named):
+            assert f"duty_{number:02}_" in (ROOT / file).read_text(), file

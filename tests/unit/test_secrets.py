@@ -1,4 +1,4 @@
-"""No secret in any log, repr, exception or pickle, whatever goes wrong."""
+"""Duty 12: no secret in any log, repr, exception or pickle, whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def careful(make_client: Callable[..., WebRTCClient]) -> WebRTCClient:
     return make_client(user_id=USER, pc_config=PC_CONFIG)
 
 
-async def test_a_whole_call(careful: WebRTCClient, engine: FakeEngine, logged: pytest.LogCaptureFixture) -> None:
+async def test_duty_12_a_whole_call(
+    careful: WebRTCClient, engine: FakeEngine, logged: pytest.LogCaptureFixture
+) -> None:
     shown = [repr(careful)]
     seen: list[object] = []
     async with careful as client:
@@ -113,7 +115,7 @@ def with_time_out(_: FakeEndpoint, engine: FakeEngine) -> None:
         with_time_out,
     ],
 )
-async def test_a_connect_that_fails(
+async def test_duty_12_a_connect_that_fails(
     careful: WebRTCClient,
     engine: FakeEngine,
     endpoint: FakeEndpoint,
@@ -136,7 +138,7 @@ async def test_a_connect_that_fails(
 @pytest.mark.parametrize(
     "url", [f"http://example.com/{PASSWORD}", f"https://{PASSWORD}@host/", PASSWORD, f"{PASSWORD}://a/"]
 )
-async def test_a_url_that_is_refused(url: str, logged: pytest.LogCaptureFixture) -> None:
+async def test_duty_12_a_url_that_is_refused(url: str, logged: pytest.LogCaptureFixture) -> None:
     client = create_webrtc_client(url)
     async with client:
         with pytest.raises(c2c.ConfigError) as caught:
@@ -144,7 +146,7 @@ async def test_a_url_that_is_refused(url: str, logged: pytest.LogCaptureFixture)
     assert_clean(logged.text, *traceback.format_exception(caught.value), repr(client))
 
 
-def test_what_holds_secrets_does_not_show_them() -> None:
+def test_duty_12_what_holds_secrets_does_not_show_them() -> None:
     config = EndpointConfig.from_json(LEGACY)
     account = ConfigManager(URL, None, Trust(None), 1).account(config)
     options = WebRTCClientConfig(endpoint_url=URL, user_id=USER, pc_config=PC_CONFIG)
@@ -153,7 +155,7 @@ def test_what_holds_secrets_does_not_show_them() -> None:
     assert_clean(*map(repr, held), *map(str, held))
 
 
-def test_nothing_that_holds_secrets_can_be_pickled_by_accident() -> None:
+def test_duty_12_nothing_that_holds_secrets_can_be_pickled_by_accident() -> None:
     settings = SipSettings(websocket_uri="wss://a/", user="a", realm="b", username=USERNAME, password=PASSWORD)
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(settings)

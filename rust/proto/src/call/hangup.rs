@@ -23,6 +23,8 @@ pub(super) enum Cancel {
 impl Call {
     /// Hangs up: cancels a call that is not answered, says BYE in one that is. The end is told at once.
     pub(crate) fn hang_up(&mut self, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
+        // the text is the user's; line ends and NUL have no place in a header
+        let reason = reason.map(|(status, text)| (status, text.replace(['\r', '\n', '\0'], " ")));
         let end = if self.phase == Phase::Answered {
             end::terminated()
         } else {

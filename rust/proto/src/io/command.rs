@@ -89,6 +89,7 @@ impl fmt::Debug for Command {
             Self::Disconnect => f.write_str("Disconnect"),
             Self::Renew(settings) => write!(f, "Renew {settings:?}"),
             Self::Retry => f.write_str("Retry"),
+            Self::NetworkChanged => f.write_str("NetworkChanged"),
             Self::StartCall { call, target, headers } => {
                 let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
                 write!(f, "StartCall {call:?} to {target:?} with {names:?}")

@@ -37,8 +37,13 @@ impl Identity {
         if !settings.websocket_uri.starts_with("wss://") && !settings.websocket_uri.starts_with("ws://") {
             return Err(SettingsError::WebSocketUri);
         }
-        if !is_header_text(&settings.user_agent) {
-            return Err(SettingsError::Header(HeaderName::UserAgent.as_str().to_owned()));
+        for (name, text) in [
+            (HeaderName::UserAgent, &settings.user_agent),
+            (HeaderName::Authorization, &settings.username),
+        ] {
+            if !is_header_text(text) {
+                return Err(SettingsError::Header(name.as_str().to_owned()));
+            }
         }
         Ok(Self {
             address_of_record: Uri::sip(&settings.user, &settings.realm).map_err(SettingsError::AddressOfRecord)?,

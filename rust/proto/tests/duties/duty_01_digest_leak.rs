@@ -99,8 +99,8 @@ fn provoke(rig: &mut Rig, method: &str) -> Heard {
         "UPDATE" => rig.advance(Duration::from_secs(46)),
         _ => rig.command(Command::Disconnect),
     }
-    let requests = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes));
-    requests.filter(|heard| heard.method() == method).last().expect(method)
+    let mut requests = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes));
+    requests.rfind(|heard| heard.method() == method).expect(method)
 }
 
 #[test]

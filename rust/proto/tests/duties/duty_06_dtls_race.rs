@@ -1,4 +1,4 @@
-//! Duty 6: who is faster with a ClientHello than the peer must not win, and must not end it (CVE-2023-49786): DTLS counts
+//! Duty 6: who is faster with a `ClientHello` than the peer must not win, and must not end it (CVE-2023-49786): DTLS counts
 //! only on paths that ICE has proved, before, during and after the handshake, and a bad hello even there costs nothing.
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@ use c2c_proto::media::dtls::{DtlsRole, DtlsVersions};
 use c2c_proto::media::error::MediaError;
 
 /// One digit of the fingerprint is another.
+#[allow(clippy::needless_pass_by_value, reason = "as the network edits descriptions")]
 fn turned(text: String) -> String {
     let at = text.find("a=fingerprint:sha-256 ").unwrap() + 22;
     let digit = if &text[at..=at] == "0" { "1" } else { "0" };

@@ -42,7 +42,7 @@ fn duty_15_settings() {
         ("password", |settings, text| settings.password = Secret(text)),
         ("user agent", |settings, text| settings.user_agent = text),
         ("WebSocket URI", |settings, text| {
-            settings.websocket_uri = format!("wss://{text}")
+            settings.websocket_uri = format!("wss://{text}");
         }),
     ];
     for (what, edit) in edits {

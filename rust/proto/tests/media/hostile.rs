@@ -187,7 +187,7 @@ fn a_replayed_check_from_elsewhere_moves_nothing() {
 }
 
 #[test]
-fn turned_bits_anywhere_in_srtp() {
+fn duty_08_turned_bits_anywhere_in_srtp() {
     let (mut call, tap) = tapped();
     for kind in [Kind::Rtp, Kind::Rtcp] {
         // not delivered yet: the callee's next packet, made but kept back, would pass if it were intact
@@ -207,7 +207,7 @@ fn turned_bits_anywhere_in_srtp() {
 }
 
 #[test]
-fn replayed_packets_new_and_old() {
+fn duty_08_replayed_packets_new_and_old() {
     let (mut call, tap) = tapped();
     // those still on the wire are not replays yet
     call.rule = Box::new(|_, _, transmit| deliver(transmit));
@@ -224,7 +224,7 @@ fn replayed_packets_new_and_old() {
 }
 
 #[test]
-fn nothing_in_the_clear() {
+fn duty_08_nothing_in_the_clear() {
     let (mut call, tap) = tapped();
     let packet = last_of(&tap, Kind::Rtp);
     let ssrc = packet[8..12].to_vec();

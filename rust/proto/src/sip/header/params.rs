@@ -90,7 +90,7 @@ pub fn unquote(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// Text as a `quoted-string`; line ends and NUL become spaces, as no escape makes them harmless everywhere.
+/// Text as a `quoted-string`.
 pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -98,7 +98,7 @@ pub fn quote(text: &str) -> String {
         if matches!(char, '"' | '\\') {
             quoted.push('\\');
         }
-        quoted.push(if matches!(char, '\r' | '\n' | '\0') { ' ' } else { char });
+        quoted.push(char);
     }
     quoted.push('"');
     quoted
