@@ -23,6 +23,18 @@ enum Purpose {
     Unregister,
 }
 
+/// What became of a registration that is made again on a new connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Renewal {
+    Granted,
+    /// Not granted, with status and reason phrase if there was a response.
+    Refused {
+        cause: String,
+        status: Option<u16>,
+        reason: Option<String>,
+    },
+}
+
 /// State of the registration.
 #[derive(Debug)]
 pub(crate) struct Registration {
@@ -37,6 +49,11 @@ pub(crate) struct Registration {
     /// The client disconnects: a registration that is granted now is ended again.
     is_leaving: bool,
     refresh_at: Option<Instant>,
+    /// There was one on this or an earlier connection.
+    was_granted: bool,
+    /// Made again after a loss: its refusal is not told, but kept in `renewal`.
+    is_renewing: bool,
+    renewal: Option<Renewal>,
 }
 
 impl Registration {
@@ -51,7 +68,26 @@ impl Registration {
             is_registered: false,
             is_leaving: false,
             refresh_at: None,
+            was_granted: false,
+            is_renewing: false,
+            renewal: None,
         }
+    }
+
+    /// Whether the registrar has ever granted it.
+    pub(crate) fn was_granted(&self) -> bool {
+        self.was_granted
+    }
+
+    /// Registers again on a new connection; what becomes of it is for [`Self::take_renewal`].
+    pub(crate) fn renew(&mut self, ctx: &mut Context<'_>) {
+        self.is_renewing = true;
+        self.register(ctx);
+    }
+
+    /// What became of [`Self::renew`], once it is known.
+    pub(crate) fn take_renewal(&mut self) -> Option<Renewal> {
+        self.renewal.take()
     }
 
     /// Sends the first REGISTER or a refresh.
@@ -64,6 +100,7 @@ impl Registration {
     /// Ends the registration, if there is one; one that is just being made is ended when it is granted.
     pub(crate) fn leave(&mut self, ctx: &mut Context<'_>) {
         self.is_leaving = true;
+        self.is_renewing = false;
         self.refresh_at = None;
         if self.is_registered && self.under_way.is_none() {
             self.send(Purpose::Unregister, ctx);
@@ -102,6 +139,7 @@ impl Registration {
     pub(crate) fn forget(&mut self, ctx: &mut Context<'_>) {
         self.under_way = None;
         self.refresh_at = None;
+        (self.is_renewing, self.renewal) = (false, None);
         if std::mem::take(&mut self.is_registered) {
             ctx.emit(Event::Unregistered);
         }
@@ -188,6 +226,10 @@ impl Registration {
             // one that was never told ends untold
             return self.send(Purpose::Unregister, ctx);
         }
+        self.was_granted = true;
+        if std::mem::take(&mut self.is_renewing) {
+            self.renewal = Some(Renewal::Granted);
+        }
         let was_registered = std::mem::replace(&mut self.is_registered, true);
         self.refresh_at = Some(ctx.now + refresh_delay(expires, ctx.core.random.as_mut()));
         if !was_registered {
@@ -230,12 +272,15 @@ impl Registration {
 
     fn fail(&mut self, cause: &str, response: Option<&Response>, ctx: &mut Context<'_>) {
         let purpose = self.under_way.take();
+        let cause = cause.to_owned();
+        let status = response.map(|response| response.status);
+        let reason = response.map(|response| response.reason.clone());
+        if std::mem::take(&mut self.is_renewing) {
+            self.renewal = Some(Renewal::Refused { cause, status, reason });
+            return;
+        }
         if purpose == Some(Purpose::Register) && !self.is_leaving {
-            ctx.emit(Event::RegistrationFailed {
-                cause: cause.to_owned(),
-                status: response.map(|response| response.status),
-                reason: response.map(|response| response.reason.clone()),
-            });
+            ctx.emit(Event::RegistrationFailed { cause, status, reason });
         }
         self.forget(ctx);
     }

@@ -67,7 +67,7 @@ fn mutated_corpora_pass() {
 /// Scripts of nothing but inputs, in any order, reach further into a call than changed bytes.
 #[test]
 fn any_inputs_of_a_user_agent_pass() {
-    const INPUTS: &[u8] = b"CcofFxdssbbBeEiuUpPvVtwkghzAAAAaaaaRrrrSyn12";
+    const INPUTS: &[u8] = b"CcofFxdssbbBeEiuUpPvVtwkghzAAAAaaaaRrrrSynNOlLqQjJK12";
     // of the bytes that choose: 200, 180 and 401 most often
     const CHOICES: &[u8] = b"abcdddddefgghijklmnopqrst\x01\x80\xff";
     let mut random = Random(0x5eed);

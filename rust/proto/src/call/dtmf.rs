@@ -2,6 +2,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::reconnect::was_taken_before;
 use super::state::Phase;
 use super::{Call, end};
 use crate::dtmf::{self, DtmfRequest, DtmfTransport, Step, Tone};
@@ -27,6 +28,11 @@ impl InfoTones {
         self.next
     }
 
+    /// What is left waits.
+    pub(super) fn pause(&mut self) {
+        self.next = None;
+    }
+
     /// What is left is not sent.
     pub(super) fn stop(&mut self) {
         *self = Self::default();
@@ -49,7 +55,8 @@ impl Call {
 
     /// Sends the next tone by INFO if it is due.
     pub(super) fn run_tones(&mut self, ctx: &mut Context<'_>) {
-        if self.tones.next.is_some_and(|next| next > ctx.now) {
+        let is_held = ctx.signaling.transactions.is_held();
+        if is_held || self.tones.next.is_some_and(|next| next > ctx.now) {
             return;
         }
         let Some(step) = self.tones.steps.pop_front() else {
@@ -71,7 +78,7 @@ impl Call {
     /// Takes what became of a tone's INFO; one that failed drops the rest, as in the SDK. The call goes on
     /// unless it was asked to end.
     pub(crate) fn handle_tone_answer(&mut self, answer: Answer, ctx: &mut Context<'_>) {
-        if self.is_over() || self.end_by_info(&answer, ctx) {
+        if self.is_over() || was_taken_before(&answer) || self.end_by_info(&answer, ctx) {
             return;
         }
         match answer.response {

@@ -1,4 +1,6 @@
 //! Why a call ended: the SDK's cause texts, with stage and hint.
+use std::time::Duration;
+
 use crate::io::{CallEnd, Originator, Stage};
 use crate::media::error::MediaError;
 
@@ -119,6 +121,16 @@ pub(crate) fn media_failed(error: &MediaError, answered: bool) -> CallEnd {
 /// The WebSocket is gone.
 pub(crate) fn connection_lost(reason: &str) -> CallEnd {
     let hint = format!("the connection to the SIP server was lost ({reason}); connect again");
+    failure(Originator::System, cause::CONNECTION_ERROR, Stage::WebSocket, hint)
+}
+
+/// The WebSocket did not come back in time.
+pub(crate) fn connection_stayed_away(limit: Duration) -> CallEnd {
+    let hint = format!(
+        "the connection to the SIP server was lost and did not come back within {} s; check the server and the network \
+         to it, or let calls wait longer with reconnect_limit",
+        limit.as_secs()
+    );
     failure(Originator::System, cause::CONNECTION_ERROR, Stage::WebSocket, hint)
 }
 

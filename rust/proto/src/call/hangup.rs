@@ -5,7 +5,7 @@ use crate::io::CallEnd;
 use crate::media::error::MediaError;
 use crate::sip::digest::DigestError;
 use crate::sip::header::{HeaderName, quote};
-use crate::sip::{Dialog, Method, Reason, Response};
+use crate::sip::{Dialog, Method, Reason, Request, Response};
 use crate::user_agent::context::Context;
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
@@ -33,8 +33,8 @@ impl Call {
         self.end(end, reason, ctx);
     }
 
-    /// The WebSocket is gone: nothing can be said any more.
-    pub(crate) fn handle_connection_lost(&mut self, reason: &str, ctx: &mut Context<'_>) {
+    /// The WebSocket is gone for good: nothing can be said any more.
+    pub(crate) fn lose(&mut self, reason: &str, ctx: &mut Context<'_>) {
         self.finish(end::connection_lost(reason), ctx);
     }
 
@@ -97,16 +97,27 @@ impl Call {
             .cancel(Owner::Invite(self.id()), header.as_ref(), now)
         {
             None => Cancel::Wanted(reason),
-            Some(mut request) => {
-                if let Some((status, text)) = reason {
-                    // JsSIP sets the blank on the other side of the semicolon than in BYE
-                    let value = format!("SIP ;cause={status} ;text={}", quote(&text));
-                    request.headers.set(HeaderName::Reason, value);
-                }
-                ctx.send_cancel(Owner::Cancel(self.id()), request);
-                Cancel::Sent
-            }
+            Some(request) => self.send_cancel(request, reason, ctx),
         };
+    }
+
+    /// The CANCEL of an INVITE whose connection was lost.
+    pub(super) fn cancel_abandoned(&mut self, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
+        let header = reason.as_ref().map(|(status, text)| reason_header(*status, text));
+        let abandoned = ctx.signaling.transactions.abandon(self.id(), header.as_ref(), ctx.now);
+        if let Some((request, _)) = abandoned {
+            self.invite.cancel = self.send_cancel(request, reason, ctx);
+        }
+    }
+
+    fn send_cancel(&self, mut request: Request, reason: Option<(u16, String)>, ctx: &mut Context<'_>) -> Cancel {
+        if let Some((status, text)) = reason {
+            // JsSIP sets the blank on the other side of the semicolon than in BYE
+            let value = format!("SIP ;cause={status} ;text={}", quote(&text));
+            request.headers.set(HeaderName::Reason, value);
+        }
+        ctx.send_cancel(Owner::Cancel(self.id()), request);
+        Cancel::Sent
     }
 }
 

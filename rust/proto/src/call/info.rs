@@ -1,4 +1,5 @@
 //! INFO in the call's dialog, both ways (RFC 6086, in the form of RFC 2976 that the SDK uses).
+use super::reconnect::was_taken_before;
 use super::state::Phase;
 use super::{Call, end};
 use crate::io::Event;
@@ -10,6 +11,8 @@ use crate::user_agent::transactions::{Answer, Owner};
 
 /// Most INFO requests of one call that may wait for their answers; one beyond fails.
 const MAX_UNANSWERED: usize = 48;
+/// Most that may wait for the connection to come back.
+const MAX_HELD: usize = 16;
 /// Longest body, so that the message stays below the 64 kB that peers accept.
 const MAX_BODY: usize = 60 * 1024;
 const UNANSWERED: &str = "the far side did not answer an INFO within 32 s; it is gone, or takes none";
@@ -34,7 +37,7 @@ impl Call {
 
     /// Takes what became of an INFO. The call goes on unless it was asked to end: gateways that never answer INFO exist.
     pub(crate) fn handle_info_answer(&mut self, request: u64, answer: Answer, ctx: &mut Context<'_>) {
-        if self.is_over() || self.end_by_info(&answer, ctx) {
+        if self.is_over() || was_taken_before(&answer) || self.end_by_info(&answer, ctx) {
             return;
         }
         let failed = match answer.response {
@@ -100,6 +103,8 @@ impl Call {
             Some("the content type is none")
         } else if body.len() > MAX_BODY {
             Some("the body is longer than 60 kB")
+        } else if ctx.signaling.transactions.is_held() && ctx.signaling.transactions.infos(self.id()) >= MAX_HELD {
+            Some("too many INFO requests wait for the connection to the SIP server to come back")
         } else if ctx.signaling.transactions.infos(self.id()) >= MAX_UNANSWERED {
             Some("too many INFO requests are unanswered")
         } else {

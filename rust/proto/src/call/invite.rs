@@ -6,7 +6,7 @@ use crate::error::SettingsError;
 use crate::io::{Originator, Stage};
 use crate::sip::digest::DigestError;
 use crate::sip::header::{HeaderName, is_header_text, is_token};
-use crate::sip::{Dialog, Headers, Method, Request, RequestHead, Response, Uri};
+use crate::sip::{Dialog, DialogId, Headers, Method, Request, RequestHead, Response, Uri};
 use crate::user_agent::context::Context;
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
@@ -26,7 +26,7 @@ pub(super) struct Invite {
     /// The ACK of the call's 2xx, sent again when the 2xx comes again.
     ack: Vec<u8>,
     /// The ACKs of branches that lost, by their tags; each got its BYE.
-    declined: Vec<(String, Vec<u8>)>,
+    declined: Vec<(DialogId, Vec<u8>)>,
 }
 
 impl Invite {
@@ -46,7 +46,7 @@ impl Invite {
             headers,
             call_id: ctx.token(),
             from_tag: ctx.token(),
-            cseq: 1 + ctx.core.random.below(9999) as u32,
+            cseq: first_cseq(ctx),
             early_tags: Vec::new(),
             cancel: Cancel::No,
             ack: Vec::new(),
@@ -66,15 +66,28 @@ impl Invite {
     /// The ACK for a 2xx that comes again, of a branch that has had its BYE.
     fn ack_of_declined(&self, response: &Response) -> Option<Vec<u8>> {
         let to = response.headers.to().ok()?;
-        let tag = to.tag().unwrap_or_default();
-        let declined = self.declined.iter().find(|(declined, _)| declined == tag)?;
+        let (call_id, tag) = (response.headers.call_id().ok()?, to.tag().unwrap_or_default());
+        let is_it = |id: &DialogId| id.call_id == call_id && id.remote_tag == tag;
+        let declined = self.declined.iter().find(|(id, _)| is_it(id))?;
         Some(declined.1.clone())
     }
 
-    fn remember_declined(&mut self, tag: &str, ack: Vec<u8>) {
+    fn remember_declined(&mut self, id: DialogId, ack: Vec<u8>) {
         if self.declined.len() < MAX_EARLY {
-            self.declined.push((tag.to_owned(), ack));
+            self.declined.push((id, ack));
         }
+    }
+
+    /// Names for another INVITE of the same call.
+    pub(super) fn rename(&mut self, ctx: &mut Context<'_>) {
+        (self.call_id, self.from_tag) = (ctx.token(), ctx.token());
+        self.cseq = first_cseq(ctx);
+        self.early_tags.clear();
+    }
+
+    /// The ACK of the call's 2xx.
+    pub(super) fn ack(&self) -> &[u8] {
+        &self.ack
     }
 
     fn remember_early(&mut self, tag: &str) {
@@ -90,7 +103,8 @@ impl Call {
         let request = self.invite_request(offer, ctx);
         self.phase = Phase::Inviting;
         if ctx.request(Owner::Invite(self.id()), request) {
-            self.setup.invite_sent = Some(ctx.now.saturating_duration_since(self.started));
+            let taken = ctx.now.saturating_duration_since(self.started);
+            self.setup.invite_sent.get_or_insert(taken);
         } else {
             let hint = "too many requests are unanswered; wait until calls have ended";
             let end = end::failure(Originator::Local, end::cause::INTERNAL_ERROR, Stage::Invite, hint);
@@ -100,6 +114,7 @@ impl Call {
 
     /// Takes what became of the INVITE.
     pub(crate) fn handle_invite_answer(&mut self, answer: Answer, ctx: &mut Context<'_>) {
+        self.patience.end();
         let Some(response) = answer.response else {
             return self.invite_unanswered(ctx);
         };
@@ -180,6 +195,15 @@ impl Call {
         }
     }
 
+    /// A 2xx to an INVITE that was given up.
+    pub(super) fn decline_success(&mut self, invite: &Request, response: &Response, ctx: &mut Context<'_>) {
+        if let Some(ack) = self.invite.ack_of_declined(response) {
+            ctx.send(ack);
+        } else if let Ok(mut dialog) = Dialog::from_response(invite, response) {
+            self.decline(&mut dialog, response, ctx);
+        }
+    }
+
     /// The first 2xx. `Answered` is told before the ACK leaves, as JsSIP does.
     fn accept(&mut self, dialog: Dialog, response: &Response, ctx: &mut Context<'_>) {
         self.dialog = Some(dialog);
@@ -222,7 +246,7 @@ impl Call {
     fn decline(&mut self, dialog: &mut Dialog, response: &Response, ctx: &mut Context<'_>) {
         let ack = ack_of(dialog, response, ctx);
         let ack = ctx.send_ack(ack);
-        self.invite.remember_declined(&dialog.id().remote_tag, ack);
+        self.invite.remember_declined(dialog.id().clone(), ack);
         send_bye(dialog, Owner::Stray(self.id()), None, ctx);
     }
 
@@ -264,6 +288,10 @@ impl Call {
         sent.request.headers.set(HeaderName::MinSe, minimum.unwrap_or_default());
         ctx.repeat(sent, self.invite.cseq);
     }
+}
+
+fn first_cseq(ctx: &mut Context<'_>) -> u32 {
+    1 + ctx.core.random.below(9999) as u32
 }
 
 /// Whether a body is SDP. One without Content-Type is taken for it, since nothing else is expected.

@@ -5,6 +5,7 @@ mod hangup;
 mod info;
 mod invite;
 mod media;
+mod reconnect;
 mod reinvite;
 pub(crate) mod requests;
 mod restart;
@@ -20,6 +21,7 @@ use std::time::Instant;
 use dtmf::InfoTones;
 use invite::Invite;
 use media::CallMedia;
+use reconnect::Patience;
 use reinvite::AwaitedAck;
 use restart::Restart;
 use session_timer::SessionTimer;
@@ -46,6 +48,7 @@ pub(crate) struct Call {
     tones: InfoTones,
     awaited_ack: Option<AwaitedAck>,
     restart: Restart,
+    patience: Patience,
     /// The far side said BYE.
     was_hung_up: bool,
 }
@@ -71,6 +74,7 @@ impl Call {
             tones: InfoTones::default(),
             awaited_ack: None,
             restart: Restart::new(addresses.first().copied()),
+            patience: Patience::default(),
             was_hung_up: false,
         };
         ctx.emit(Event::CallCreated(call.state));
@@ -115,11 +119,13 @@ impl Call {
         self.run_session_timer(ctx);
         self.run_tones(ctx);
         self.run_awaited_ack(ctx);
+        self.run_patience(ctx);
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let ack = self.awaited_ack.as_ref().map(AwaitedAck::poll_timeout);
+        let ack = self.awaited_ack.as_ref().and_then(AwaitedAck::poll_timeout);
+        let patience = self.patience.poll_timeout();
         let tones = self.tones.poll_timeout();
         let restart = self.restart.poll_timeout();
         let times = [
@@ -128,6 +134,7 @@ impl Call {
             tones,
             ack,
             restart,
+            patience,
         ];
         times.into_iter().flatten().min()
     }

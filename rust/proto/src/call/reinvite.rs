@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::invite::is_sdp;
 use super::update::{asked_interval, refuse_interval};
 use super::{Call, end};
-use crate::io::Output;
 use crate::media::error::MediaError;
 use crate::sip::header::{HeaderName, quote};
 use crate::sip::transaction::{RepeatDue, SuccessRepeat};
@@ -19,11 +18,18 @@ pub(super) struct AwaitedAck {
     repeat: SuccessRepeat,
     /// The 2xx carried an offer, so the ACK brings the answer.
     is_offer: bool,
+    /// There is no connection.
+    is_paused: bool,
 }
 
 impl AwaitedAck {
-    pub(super) fn poll_timeout(&self) -> Instant {
-        self.repeat.poll_timeout()
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        (!self.is_paused).then(|| self.repeat.poll_timeout())
+    }
+
+    /// The connection is lost, perhaps with our 2xx.
+    pub(super) fn pause(&mut self) {
+        self.is_paused = true;
     }
 }
 
@@ -94,14 +100,25 @@ impl Call {
 
     /// Repeats an unacknowledged 2xx, and ends the call when the ACK never comes (RFC 3261 §13.3.1.4).
     pub(super) fn run_awaited_ack(&mut self, ctx: &mut Context<'_>) {
-        let Some(awaited) = &mut self.awaited_ack else { return };
+        let Some(awaited) = self.awaited_ack.as_mut().filter(|awaited| !awaited.is_paused) else {
+            return;
+        };
         match awaited.repeat.handle_timeout(ctx.now) {
             RepeatDue::Pending => {}
-            RepeatDue::Send => ctx.output(Output::Send(awaited.response.clone())),
+            RepeatDue::Send => ctx.send(awaited.response.clone()),
             RepeatDue::GiveUp => {
                 let hint = "the far side never acknowledged our answer; it is probably gone";
                 self.end_session(408, end::cause::NO_ACK, end::cause::NO_ACK, hint, ctx);
             }
+        }
+    }
+
+    /// The connection is back: the 2xx again, with its whole time for the ACK.
+    pub(super) fn repeat_success(&mut self, ctx: &mut Context<'_>) {
+        if let Some(awaited) = &mut self.awaited_ack {
+            awaited.is_paused = false;
+            awaited.repeat = SuccessRepeat::new(ctx.now);
+            ctx.send(awaited.response.clone());
         }
     }
 
@@ -118,6 +135,7 @@ impl Call {
             response: ctx.respond(request, response),
             repeat: SuccessRepeat::new(ctx.now),
             is_offer,
+            is_paused: false,
         });
     }
 }

@@ -130,7 +130,6 @@ impl Call {
         }
     }
 
-    #[expect(dead_code, reason = "for the user agent that reconnects")]
     /// The connection to the server is lost: whether media goes on is seen later.
     pub(crate) fn keep_media(&mut self, limit: Duration, now: Instant) {
         if let Some(session) = self.media.live() {
@@ -139,7 +138,6 @@ impl Call {
     }
 
     /// The connection to the server is back: a restart that waited for it begins.
-    #[expect(dead_code, reason = "for the user agent that reconnects")]
     pub(crate) fn handle_reconnected(&mut self, ctx: &mut Context<'_>) {
         if let Some(session) = self.media.live() {
             session.keep_until(ctx.now + RESTART_LIMIT);

@@ -48,11 +48,22 @@ impl SessionTimer {
         }
     }
 
-    /// `Session-Expires` of our refresh.
+    /// `Session-Expires` of our refresh, which leaves the roles as they are.
     pub(crate) fn refresh(&self) -> SessionExpires {
         SessionExpires {
             seconds: self.interval,
-            refresher: Some(Refresher::Uac),
+            refresher: Some(if self.we_refresh {
+                Refresher::Uac
+            } else {
+                Refresher::Uas
+            }),
+        }
+    }
+
+    /// A refresh of ours is under way before its time.
+    pub(crate) fn refreshing(&mut self) {
+        if self.we_refresh {
+            self.deadline = None;
         }
     }
 

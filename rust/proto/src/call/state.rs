@@ -112,6 +112,7 @@ impl Call {
         self.awaited_ack = None;
         self.drop_reinvite(ctx);
         self.restart.stop();
+        self.patience.end();
         let stats = Box::new(self.stats(ctx.now));
         self.media.close(ctx);
         if was_answered {

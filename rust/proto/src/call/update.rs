@@ -15,12 +15,20 @@ impl Call {
     pub(super) fn run_session_timer(&mut self, ctx: &mut Context<'_>) {
         match self.timer.handle_timeout(ctx.now) {
             None => {}
+            // the end of a loss refreshes anyway
+            Some(Due::Refresh) if ctx.signaling.transactions.is_held() => {}
             Some(Due::Refresh) => self.send_refresh(ctx),
             Some(Due::Expired) => {
                 let hint = "the far side stopped refreshing the session; it is probably gone";
                 self.end_session(408, "Session Timer Expired", end::cause::REQUEST_TIMEOUT, hint, ctx);
             }
         }
+    }
+
+    /// The far side's way to us has changed, and it may have forgotten us meanwhile: a target refresh brings both to light.
+    pub(super) fn refresh_after_loss(&mut self, ctx: &mut Context<'_>) {
+        self.timer.refreshing();
+        self.send_refresh(ctx);
     }
 
     /// Takes what became of our UPDATE.

@@ -2,12 +2,18 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::io::{RandomSource, SipSettings};
+use super::pulse::{Beat, Pulse};
+use crate::io::{KeepAlive, KeepAliveKind, RandomSource, SipSettings};
 
 /// Longest wait between two attempts, seconds.
 const MAX_BACKOFF: u64 = 30;
 /// Shortest wait between two attempts, seconds.
 const MIN_BACKOFF: u64 = 2;
+/// A connection that lasted so long begins its back-off anew when it is lost.
+const STABLE: Duration = Duration::from_secs(30);
+/// The first attempt after the loss of such a connection comes within this time; not at once, as a server that is restarted
+/// loses all its clients at the same moment.
+const FIRST_WAIT: u64 = 1000;
 /// How long a disconnecting client waits for the answers to BYE and un-REGISTER.
 const LINGER: Duration = Duration::from_secs(2);
 /// Most local addresses that a call binds.
@@ -23,7 +29,16 @@ enum State {
     /// Waiting for the next attempt.
     Waiting { failures: u32, until: Instant },
     /// Messages may be sent.
-    Open { addresses: Vec<IpAddr> },
+    Open {
+        addresses: Vec<IpAddr>,
+        since: Instant,
+        failures: u32,
+        pulse: Pulse,
+    },
+    /// We gave it up for this reason; when its `Closed` has come, the next attempt follows.
+    Dropping { failures: u32, why: String },
+    /// There is none: newer settings are awaited.
+    Refused,
     /// Messages may be sent, but only to end things; closed at `until` at the latest.
     Lingering { until: Instant },
     /// We closed it; its `Closed` is awaited.
@@ -37,6 +52,10 @@ pub(super) enum Due {
     Open,
     /// The linger is over: close.
     Close,
+    /// Nothing was heard for a while: send this.
+    Probe(KeepAliveKind),
+    /// Nothing followed the probe.
+    Dead,
 }
 
 /// The agent's WebSocket.
@@ -86,10 +105,20 @@ impl Connection {
         matches!(self.state, State::Closing)
     }
 
+    /// Whether we gave it up, so that its `Closed` is awaited.
+    pub(super) fn is_dropping(&self) -> bool {
+        matches!(self.state, State::Dropping { .. })
+    }
+
+    /// Whether newer settings are awaited before the next attempt.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused)
+    }
+
     /// Local addresses to offer in a call, most wanted first.
     pub(super) fn addresses(&self) -> &[IpAddr] {
         match &self.state {
-            State::Open { addresses } => addresses,
+            State::Open { addresses, .. } => addresses,
             _ => &[],
         }
     }
@@ -110,12 +139,68 @@ impl Connection {
     }
 
     /// The attempt succeeded; `false` when none was under way.
-    pub(super) fn opened(&mut self, addresses: Vec<IpAddr>) -> bool {
-        let opening = matches!(self.state, State::Opening { .. });
-        if opening {
-            self.state = State::Open { addresses };
+    pub(super) fn opened(&mut self, addresses: Vec<IpAddr>, keep_alive: KeepAlive, now: Instant) -> bool {
+        let State::Opening { failures } = self.state else {
+            return false;
+        };
+        self.state = State::Open {
+            addresses,
+            since: now,
+            failures,
+            pulse: Pulse::new(keep_alive, now),
+        };
+        true
+    }
+
+    /// Something came.
+    pub(super) fn hear(&mut self, now: Instant) {
+        if let State::Open { pulse, .. } = &mut self.state {
+            pulse.hear(now);
         }
-        opening
+    }
+
+    /// The answer to a CRLF CRLF came.
+    pub(super) fn hear_answer(&mut self) {
+        if let State::Open { pulse, .. } = &mut self.state {
+            pulse.hear_answer();
+        }
+    }
+
+    /// We give it up.
+    pub(super) fn drop_for(&mut self, why: String, now: Instant) {
+        let failures = self.failures(now);
+        self.state = State::Dropping { failures, why };
+    }
+
+    /// Why we gave it up, if we did.
+    pub(super) fn drop_reason(&mut self) -> Option<String> {
+        match &mut self.state {
+            State::Dropping { why, .. } => Some(std::mem::take(why)),
+            _ => None,
+        }
+    }
+
+    /// It is lost: the next attempt follows.
+    pub(super) fn lost(&mut self, random: &mut dyn RandomSource, now: Instant) {
+        let failures = self.failures(now);
+        let wait = match failures {
+            0 => Duration::from_millis(random.below(FIRST_WAIT)),
+            _ => backoff(failures, random),
+        };
+        let until = now + wait;
+        self.state = State::Waiting { failures, until };
+    }
+
+    /// It is refused: the next attempt needs newer settings.
+    pub(super) fn refuse(&mut self) {
+        self.state = State::Refused;
+    }
+
+    /// The next attempt is due at once.
+    pub(super) fn skip_wait(&mut self, now: Instant) {
+        if let State::Waiting { until, .. } = &mut self.state {
+            *until = now;
+        }
     }
 
     /// The attempt failed. Another one follows after the back-off unless the failure is final.
@@ -152,18 +237,33 @@ impl Connection {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until, .. } | State::Lingering { until } => Some(until),
+            State::Open { ref pulse, .. } => pulse.poll_timeout(),
             _ => None,
         }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
-        match self.state {
-            State::Waiting { failures, until } if until <= now => {
-                self.state = State::Opening { failures };
+        match &mut self.state {
+            State::Waiting { failures, until } if *until <= now => {
+                self.state = State::Opening { failures: *failures };
                 Some(Due::Open)
             }
-            State::Lingering { until } if until <= now => Some(Due::Close),
+            State::Lingering { until } if *until <= now => Some(Due::Close),
+            State::Open { pulse, .. } => pulse.handle_timeout(now).map(|beat| match beat {
+                Beat::Probe(kind) => Due::Probe(kind),
+                Beat::Dead => Due::Dead,
+            }),
             _ => None,
+        }
+    }
+
+    /// Attempts without success, counting connections that did not last.
+    fn failures(&self, now: Instant) -> u32 {
+        match &self.state {
+            State::Open { since, .. } if now >= *since + STABLE => 0,
+            State::Open { failures, .. } => failures.saturating_add(1),
+            State::Dropping { failures, .. } => *failures,
+            _ => 0,
         }
     }
 }

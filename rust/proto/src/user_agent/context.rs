@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::identity::Identity;
 use super::transactions::{Owner, Sent, Transactions};
-use crate::io::{ClockOrigin, Event, Output, RandomSource};
+use crate::error::SettingsError;
+use crate::io::{ClockOrigin, Event, Output, RandomSource, SipSettings};
 use crate::media::dtls::DtlsCertificate;
 use crate::sip::digest::{Attempts, Credentials, DigestError, DigestSession};
 use crate::sip::header::{HeaderName, Headers};
@@ -42,16 +43,18 @@ pub(crate) struct Context<'a> {
 
 impl Signaling {
     pub(crate) fn new(identity: Identity) -> Self {
-        let settings = identity.settings();
-        let credentials = Credentials {
-            username: settings.username.clone(),
-            password: settings.password.clone(),
-        };
         Self {
-            digest: DigestSession::new(credentials),
+            digest: DigestSession::new(credentials(identity.settings())),
             transactions: Transactions::default(),
             identity,
         }
+    }
+
+    /// Takes newer settings: other credentials and perhaps another address, but the same names towards the far side.
+    pub(crate) fn renew(&mut self, settings: Box<SipSettings>) -> Result<(), SettingsError> {
+        self.identity.renew(settings)?;
+        self.digest = DigestSession::new(credentials(self.identity.settings()));
+        Ok(())
     }
 }
 
@@ -90,8 +93,15 @@ impl Context<'_> {
     pub(crate) fn send_ack(&mut self, mut ack: Request) -> Vec<u8> {
         self.signaling.identity.close(&mut ack);
         let bytes = ack.to_bytes();
-        self.output(Output::Send(bytes.clone()));
+        self.send(bytes.clone());
         bytes
+    }
+
+    /// Sends a response or an ACK, unless there is no connection.
+    pub(crate) fn send(&mut self, bytes: Vec<u8>) {
+        if self.signaling.transactions.is_connected() {
+            self.output(Output::Send(bytes));
+        }
     }
 
     /// The CANCEL of an INVITE, which is complete.
@@ -138,7 +148,7 @@ impl Context<'_> {
     /// Ends a response's header and sends it.
     pub(crate) fn respond(&mut self, request: &Request, response: Response) -> Vec<u8> {
         let bytes = self.prepare(request, response);
-        self.output(Output::Send(bytes.clone()));
+        self.send(bytes.clone());
         bytes
     }
 
@@ -170,10 +180,18 @@ impl Context<'_> {
     }
 
     fn start(&mut self, sent: Sent) -> bool {
+        let leaves = self.signaling.transactions.may_send(sent.owner);
         let bytes = self.signaling.transactions.start(sent, self.now);
         let started = bytes.is_some();
-        self.core.outputs.extend(bytes.map(Output::Send));
+        self.core.outputs.extend(bytes.filter(|_| leaves).map(Output::Send));
         started
+    }
+}
+
+fn credentials(settings: &SipSettings) -> Credentials {
+    Credentials {
+        username: settings.username.clone(),
+        password: settings.password.clone(),
     }
 }
 

@@ -34,17 +34,7 @@ impl Identity {
         instance: &str,
         random: &mut dyn RandomSource,
     ) -> Result<Self, SettingsError> {
-        if !settings.websocket_uri.starts_with("wss://") && !settings.websocket_uri.starts_with("ws://") {
-            return Err(SettingsError::WebSocketUri);
-        }
-        for (name, text) in [
-            (HeaderName::UserAgent, &settings.user_agent),
-            (HeaderName::Authorization, &settings.username),
-        ] {
-            if !is_header_text(text) {
-                return Err(SettingsError::Header(name.as_str().to_owned()));
-            }
-        }
+        check_settings(&settings)?;
         Ok(Self {
             address_of_record: Uri::sip(&settings.user, &settings.realm).map_err(SettingsError::AddressOfRecord)?,
             registrar: Uri::sip("", &settings.realm).map_err(SettingsError::AddressOfRecord)?,
@@ -62,6 +52,16 @@ impl Identity {
             service_route: Vec::new(),
             settings,
         })
+    }
+
+    /// Takes newer settings and keeps the names under which far sides know us.
+    pub(crate) fn renew(&mut self, settings: Box<SipSettings>) -> Result<(), SettingsError> {
+        check_settings(&settings)?;
+        self.address_of_record = Uri::sip(&settings.user, &settings.realm).map_err(SettingsError::AddressOfRecord)?;
+        self.registrar = Uri::sip("", &settings.realm).map_err(SettingsError::AddressOfRecord)?;
+        self.capabilities.user_agent.clone_from(&settings.user_agent);
+        self.settings = settings;
+        Ok(())
     }
 
     pub(crate) fn settings(&self) -> &SipSettings {
@@ -159,6 +159,22 @@ impl Identity {
             _ => "outbound",
         }
     }
+}
+
+fn check_settings(settings: &SipSettings) -> Result<(), SettingsError> {
+    let uri = &settings.websocket_uri;
+    if !uri.starts_with("wss://") && !uri.starts_with("ws://") {
+        return Err(SettingsError::WebSocketUri);
+    }
+    for (name, text) in [
+        (HeaderName::UserAgent, &settings.user_agent),
+        (HeaderName::Authorization, &settings.username),
+    ] {
+        if !is_header_text(text) {
+            return Err(SettingsError::Header(name.as_str().to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// A short random name; only the Call-ID and the tags need to be unguessable.

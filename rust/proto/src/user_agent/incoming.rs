@@ -11,7 +11,7 @@ use crate::sip::header::HeaderName;
 use crate::sip::{Message, Method, ParseError, Request, Response};
 
 /// Keep-alive of the server, and the answer to it (RFC 5626 §4.4.1).
-const PING: &[u8] = b"\r\n\r\n";
+pub(super) const PING: &[u8] = b"\r\n\r\n";
 const PONG: &[u8] = b"\r\n";
 /// What a request may require of us.
 const EXTENSIONS: [&str; 4] = ["timer", "ice", "outbound", "gruu"];
@@ -26,7 +26,7 @@ impl UserAgent {
             return self.core.outputs.push_back(Output::Send(PONG.to_vec()));
         }
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return;
+            return self.connection.hear_answer();
         }
         trace::received(bytes);
         match Message::parse(bytes) {
@@ -53,13 +53,15 @@ impl UserAgent {
             | Owner::Info(id, _)
             | Owner::Tone(id)
             | Owner::Update(id)
-            | Owner::Reinvite(id) => id,
+            | Owner::Reinvite(id)
+            | Owner::Abandoned(id) => id,
         };
         let Some(call) = session.calls.get_mut(&id) else { return };
         match owner {
             Owner::Bye(_) => call.handle_bye_answer(answer, &mut ctx),
             Owner::Info(_, request) => call.handle_info_answer(request, answer, &mut ctx),
             Owner::Tone(_) => call.handle_tone_answer(answer, &mut ctx),
+            Owner::Abandoned(_) => call.handle_abandoned_answer(&answer, &mut ctx),
             Owner::Update(_) => call.handle_update_answer(answer, &mut ctx),
             Owner::Reinvite(_) => call.handle_reinvite_answer(answer, &mut ctx),
             _ => call.handle_invite_answer(answer, &mut ctx),

@@ -5,6 +5,8 @@ pub(crate) mod identity;
 mod incoming;
 mod network;
 mod outgoing;
+mod pulse;
+mod recovery;
 #[doc(hidden)]
 pub mod survival;
 mod trace;
@@ -18,6 +20,7 @@ use std::time::Instant;
 
 use connection::Connection;
 use context::{Context, Core, Signaling};
+use recovery::Recovery;
 
 use crate::call::Call;
 use crate::io::{
@@ -46,6 +49,8 @@ struct Session {
     signaling: Signaling,
     registration: Registration,
     calls: BTreeMap<CallId, Call>,
+    /// From a loss of the connection until it is back.
+    recovery: Option<Recovery>,
 }
 
 impl UserAgent {
@@ -72,9 +77,12 @@ impl UserAgent {
         match command {
             Command::Connect(settings) => self.connect(settings, now),
             Command::Disconnect => self.disconnect(now),
-            // there is no reconnecting yet
-            Command::Renew(_) | Command::Retry => {}
-            Command::NetworkChanged => self.list_addresses(),
+            Command::Renew(settings) => self.renew(settings, now),
+            Command::Retry => self.retry(now),
+            Command::NetworkChanged => {
+                self.list_addresses();
+                self.retry(now);
+            }
             Command::StartCall { call, target, headers } => self.start_call(call, &target, headers, now),
             Command::SendInfo {
                 call,
@@ -97,6 +105,9 @@ impl UserAgent {
 
     /// Takes what happened to the WebSocket.
     pub fn handle_transport(&mut self, input: TransportInput<'_>, now: Instant) {
+        if matches!(input, TransportInput::Message(_) | TransportInput::Alive) {
+            self.connection.hear(now);
+        }
         match input {
             TransportInput::Opened {
                 local,
@@ -136,6 +147,7 @@ impl UserAgent {
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.run_connection(now);
+        self.run_recovery(now);
         let unanswered = self
             .session
             .as_mut()
@@ -197,10 +209,11 @@ impl UserAgent {
             signaling,
             registration,
             calls,
+            recovery,
         } = self.session.as_mut()?;
         let ctx = Context {
             now,
-            is_open: self.connection.is_open(),
+            is_open: self.connection.is_open() && recovery.is_none(),
             core: &mut self.core,
             signaling,
         };
@@ -228,6 +241,7 @@ impl Session {
         let times = [
             self.signaling.transactions.poll_timeout(),
             self.registration.poll_timeout(),
+            self.recovery.as_ref().and_then(Recovery::poll_timeout),
             calls,
         ];
         times.into_iter().flatten().min()

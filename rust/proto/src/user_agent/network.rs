@@ -27,6 +27,7 @@ impl UserAgent {
             return;
         };
         let named = session.signaling.identity.settings().local_address;
+        let known = self.core.addresses.clone();
         match route {
             Some(route) => {
                 let local = SocketAddr::new(route, 0);
@@ -38,6 +39,9 @@ impl UserAgent {
             for call in session.calls.values_mut() {
                 call.check_addresses(&mut ctx);
             }
+        }
+        if self.core.addresses != known {
+            self.retry(now);
         }
     }
 }

@@ -26,7 +26,7 @@ impl UserAgent {
         now: Instant,
     ) -> Result<(), CallEnd> {
         let addresses = self.connection.addresses().to_vec();
-        let is_open = self.connection.is_open();
+        let is_open = self.connection.is_open() && !self.is_recovering();
         let session = self.session(now).filter(|_| is_open);
         let (session, mut ctx) = session.ok_or_else(|| end::connection_lost("there is none"))?;
         if session.calls.contains_key(&id) {

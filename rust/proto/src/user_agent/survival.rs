@@ -26,6 +26,8 @@ const MAX_SCRIPT: usize = 4096;
 const MAX_TIMEOUTS: usize = 20_000;
 /// Most timeouts that may be due at one moment.
 const MAX_AT_ONCE: usize = 200;
+/// Close code of a connection that is dropped: its end is told at once.
+const DROPPED: u16 = 1006;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Runs a client through a script, one byte an input; `World::step` tells which. True unless a rule was broken.
@@ -93,6 +95,11 @@ impl<'a> World<'a> {
             b'o' => self.open(),
             b'f' | b'F' => self.fail(input == b'F'),
             b'x' => self.close(),
+            b'L' => self.agent.handle_transport(TransportInput::Alive, self.now),
+            b'Q' => self.command(Command::Retry),
+            b'K' => self.refuse_upgrade(),
+            b'N' => self.command(Command::Renew(Some(Box::new(settings(true))))),
+            b'O' => self.command(Command::Renew(None)),
             b's' => self.start_call(),
             b'0'..=b'9' => self.current = CallId(u64::from(input - b'0')),
             b'b' | b'B' => self.bind(input == b'b'),
@@ -150,22 +157,7 @@ impl<'a> World<'a> {
     }
 
     fn connect(&mut self, register: bool) {
-        self.command(Command::Connect(Box::new(SipSettings {
-            websocket_uri: "wss://far.example".to_owned(),
-            user: "us".to_owned(),
-            realm: "far.example".to_owned(),
-            username: "us".to_owned(),
-            password: Secret("secret".to_owned()),
-            register,
-            user_agent: "c2c".to_owned(),
-            register_expires: 600,
-            session_expires: 90,
-            local_address: None,
-            ice: IceConfig::default(),
-            reconnect_limit: Duration::from_secs(60),
-            keep_alive: KeepAlive::default(),
-            policy: CallPolicy::default(),
-        })));
+        self.command(Command::Connect(Box::new(settings(register))));
     }
 
     fn open(&mut self) {
@@ -183,6 +175,16 @@ impl<'a> World<'a> {
             cause: "refused".to_owned(),
             http_status: None,
             is_final,
+        };
+        self.agent.handle_transport(TransportInput::Failed(failure), self.now);
+    }
+
+    fn refuse_upgrade(&mut self) {
+        let failure = TransportFailure {
+            step: TransportStep::Upgrade,
+            cause: "refused".to_owned(),
+            http_status: Some(401),
+            is_final: true,
         };
         self.agent.handle_transport(TransportInput::Failed(failure), self.now);
     }
@@ -313,6 +315,7 @@ impl<'a> World<'a> {
         while let Some(output) = self.agent.poll_output() {
             self.ledger.note(&output);
             match output {
+                Output::CloseWebSocket(DROPPED) => self.close(),
                 Output::Send(bytes) => self.far.hear(&bytes),
                 Output::BindUdp { call, .. } => self.unbound.push(call),
                 _ => {}
@@ -335,6 +338,30 @@ impl<'a> World<'a> {
     fn is_legal(&self) -> bool {
         let is_over = self.agent.poll_timeout().is_none() && self.agent.transactions() == 0;
         is_over && !self.is_stuck && self.far.understands_all() && self.ledger.is_legal(self.calls)
+    }
+}
+
+/// A user who registers also sends keep-alives.
+fn settings(register: bool) -> SipSettings {
+    let mut keep_alive = KeepAlive::default();
+    if !register {
+        keep_alive.interval = Duration::ZERO;
+    }
+    SipSettings {
+        websocket_uri: "wss://far.example".to_owned(),
+        user: "us".to_owned(),
+        realm: "far.example".to_owned(),
+        username: "us".to_owned(),
+        password: Secret("secret".to_owned()),
+        register,
+        user_agent: "c2c".to_owned(),
+        register_expires: 600,
+        session_expires: 90,
+        local_address: None,
+        ice: IceConfig::default(),
+        reconnect_limit: Duration::from_secs(60),
+        keep_alive,
+        policy: CallPolicy::default(),
     }
 }
 

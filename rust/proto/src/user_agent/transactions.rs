@@ -30,6 +30,8 @@ pub(crate) enum Owner {
     Update(CallId),
     /// INVITE in the dialog, with an ICE restart.
     Reinvite(CallId),
+    /// An INVITE that another one of the call has replaced.
+    Abandoned(CallId),
 }
 
 /// A request of ours with what has been tried to authenticate it.
@@ -46,6 +48,8 @@ pub(crate) struct Answer {
     pub(crate) sent: Sent,
     /// `None` when nobody answered in time.
     pub(crate) response: Option<Response>,
+    /// The request was sent on more than one connection, so the far side may have had it before.
+    pub(crate) is_repeated: bool,
 }
 
 /// What a request that arrived means to the transactions.
@@ -70,6 +74,27 @@ struct Client {
     machine: Machine,
     /// Whether the final response came (an accepted INVITE stays for further ones).
     is_answered: bool,
+    is_sent: bool,
+    is_repeated: bool,
+}
+
+/// What may leave.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Hold {
+    /// Everything.
+    #[default]
+    Nothing,
+    /// Requests wait until we are registered again.
+    Requests,
+    /// There is no connection.
+    All,
+}
+
+/// An INVITE to be sent again.
+pub(crate) struct RepeatedInvite {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it left before, on another connection.
+    pub(crate) was_sent: bool,
 }
 
 struct Server {
@@ -82,6 +107,123 @@ struct Server {
 pub(crate) struct Transactions {
     clients: Vec<Client>,
     servers: Vec<Server>,
+    hold: Hold,
+}
+
+/// While there is no connection: requests are begun and wait, and nothing of theirs times out.
+impl Transactions {
+    pub(crate) fn is_held(&self) -> bool {
+        self.hold != Hold::Nothing
+    }
+
+    /// Whether responses and ACKs may leave.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.hold != Hold::All
+    }
+
+    /// Whether a request of this owner may leave.
+    pub(crate) fn may_send(&self, owner: Owner) -> bool {
+        match self.hold {
+            Hold::Nothing => true,
+            Hold::Requests => owner == Owner::Registration,
+            Hold::All => false,
+        }
+    }
+
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+    }
+
+    /// The connection is lost. What is made anew on the next one ends here: registration and session refresh.
+    pub(crate) fn suspend(&mut self) {
+        self.hold = Hold::All;
+        self.clients
+            .retain(|client| !matches!(client.sent.owner, Owner::Registration | Owner::Update(_)));
+    }
+
+    /// The connection is back: the requests that wait for an answer or were never sent, in their order. The INVITEs
+    /// that make calls are for these to repeat.
+    pub(crate) fn resume(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        self.hold = Hold::Nothing;
+        let mut requests = Vec::new();
+        let waits = |client: &&mut Client| !client.is_answered && client.sent.owner != Owner::Registration;
+        for client in self.clients.iter_mut().filter(waits) {
+            match &mut client.machine {
+                Machine::Invite(invite) => {
+                    invite.restart(now);
+                    if matches!(client.sent.owner, Owner::Reinvite(_)) {
+                        requests.push(client.repeat());
+                    }
+                }
+                Machine::Other(other) => {
+                    *other = ClientTransaction::new(now);
+                    requests.push(client.repeat());
+                }
+            }
+        }
+        requests
+    }
+
+    /// A call's INVITE that waits for its final response.
+    pub(crate) fn repeat_invite(&mut self, call: CallId) -> Option<RepeatedInvite> {
+        let client = self.unanswered_invite(call)?;
+        let bytes = client.repeat();
+        let was_sent = client.is_repeated;
+        Some(RepeatedInvite { bytes, was_sent })
+    }
+
+    /// Gives a call's INVITE up, of which nothing was heard on the new connection: its CANCEL, and its body. None without
+    /// one, or when it never left.
+    pub(crate) fn abandon(
+        &mut self,
+        call: CallId,
+        reason: Option<&Reason<'_>>,
+        now: Instant,
+    ) -> Option<(Request, Vec<u8>)> {
+        let client = self.unanswered_invite(call)?;
+        let Machine::Invite(invite) = &mut client.machine else {
+            return None;
+        };
+        let cancel = invite.abandon(reason, now)?;
+        client.sent.owner = Owner::Abandoned(call);
+        Some((cancel, client.sent.request.body.clone()))
+    }
+
+    /// Whether a call's INVITE was accepted so lately that its 2xx may come again.
+    pub(crate) fn is_accepted(&self, call: CallId) -> bool {
+        let owner = Owner::Invite(call);
+        self.clients
+            .iter()
+            .any(|client| client.sent.owner == owner && client.is_answered)
+    }
+
+    /// Forgets the INVITE of a call that is over if it never left.
+    pub(crate) fn forget_unsent_invite(&mut self, call: CallId) {
+        let owner = Owner::Invite(call);
+        self.clients
+            .retain(|client| client.is_sent || client.sent.owner != owner);
+    }
+
+    /// Forgets all requests of calls.
+    pub(crate) fn forget_calls(&mut self) {
+        self.clients.retain(|client| client.sent.owner == Owner::Registration);
+    }
+
+    fn unanswered_invite(&mut self, call: CallId) -> Option<&mut Client> {
+        let owner = Owner::Invite(call);
+        self.clients
+            .iter_mut()
+            .find(|client| client.sent.owner == owner && !client.is_answered)
+    }
+}
+
+impl Client {
+    /// Its bytes, to be sent now, perhaps again.
+    fn repeat(&mut self) -> Vec<u8> {
+        self.is_repeated = self.is_sent;
+        self.is_sent = true;
+        self.sent.request.to_bytes()
+    }
 }
 
 impl Transactions {
@@ -96,11 +238,14 @@ impl Transactions {
         } else {
             Machine::Other(ClientTransaction::new(now))
         };
+        let is_sent = self.may_send(sent.owner);
         self.clients.push(Client {
             key: TransactionKey::of_sent(&sent.request),
             sent,
             machine,
             is_answered: false,
+            is_sent,
+            is_repeated: false,
         });
         Some(bytes)
     }
@@ -113,11 +258,12 @@ impl Transactions {
         };
         client.is_answered |= !response.is_provisional();
         let (is_for_owner, ack) = client.machine.handle_response(&response, now);
-        let sent = is_for_owner.then(|| client.sent.clone());
+        let sent = is_for_owner.then(|| (client.sent.clone(), client.is_repeated));
         self.clients.retain(|client| !client.machine.is_terminated());
-        let answer = sent.map(|sent| Answer {
+        let answer = sent.map(|(sent, is_repeated)| Answer {
             sent,
             response: Some(response),
+            is_repeated,
         });
         (answer, ack)
     }
@@ -188,7 +334,8 @@ impl Transactions {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let clients = self.clients.iter().filter_map(|client| client.machine.poll_timeout());
+        let running = self.clients.iter().filter(|client| self.may_send(client.sent.owner));
+        let clients = running.filter_map(|client| client.machine.poll_timeout());
         let servers = self.servers.iter().filter_map(|server| server.machine.poll_timeout());
         clients.chain(servers).min()
     }
@@ -201,11 +348,14 @@ impl Transactions {
         }
         self.servers.retain(|server| !server.machine.is_terminated());
         let mut unanswered = Vec::new();
-        for client in &mut self.clients {
+        let hold = self.hold;
+        let runs = |client: &&mut Client| hold == Hold::Nothing || client.sent.owner == Owner::Registration;
+        for client in self.clients.iter_mut().filter(runs) {
             if client.machine.handle_timeout(now) == Expiry::TimedOut {
                 unanswered.push(Answer {
                     sent: client.sent.clone(),
                     response: None,
+                    is_repeated: client.is_repeated,
                 });
             }
         }
@@ -231,7 +381,8 @@ impl Owner {
             | Self::Info(call, _)
             | Self::Tone(call)
             | Self::Update(call)
-            | Self::Reinvite(call) => Some(call),
+            | Owner::Reinvite(call)
+            | Owner::Abandoned(call) => Some(call),
         }
     }
 

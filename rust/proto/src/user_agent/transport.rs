@@ -5,17 +5,23 @@ use std::time::Instant;
 use super::UserAgent;
 use super::connection::{Due, local_addresses};
 use super::identity::Identity;
+use super::incoming::PING;
 use super::{Session, context};
 use crate::call::Call;
-use crate::io::{Event, Output, SipSettings, TransportFailure, TransportStep};
+use crate::io::{Event, KeepAliveKind, Output, SipSettings, TransportFailure, TransportStep};
 use crate::registration::Registration;
 
 /// Close code of an orderly end (RFC 6455 §7.4.1).
 const NORMAL_CLOSURE: u16 = 1000;
+/// No close code of the wire: the connection is dropped without a close frame.
+const DROPPED: u16 = 1006;
 
 impl UserAgent {
     /// Opens the WebSocket, at once or when the last one is closed. A second `Connect` on a connection changes nothing.
     pub(super) fn connect(&mut self, settings: Box<SipSettings>, now: Instant) {
+        if self.is_recovering() {
+            return self.retry(now);
+        }
         if self.connection.is_lingering() {
             self.close_websocket(now);
         }
@@ -29,9 +35,16 @@ impl UserAgent {
     /// Ends calls and registration; the WebSocket is closed when their answers are in, or after 2 s.
     pub(super) fn disconnect(&mut self, now: Instant) {
         self.connection.take_next();
-        if self.connection.is_waiting() {
+        if !self.connection.is_open() && !self.connection.is_lingering() {
+            self.hang_up_all(now);
+        }
+        if self.connection.is_waiting() || self.connection.is_refused() {
             // there is nothing to close, so nobody would tell of its end
             return self.ended(None, None, now);
+        }
+        if self.connection.is_dropping() {
+            // its end is on its way
+            return self.connection.close();
         }
         if self.connection.is_opening() {
             self.core.outputs.push_back(Output::CloseWebSocket(NORMAL_CLOSURE));
@@ -41,12 +54,19 @@ impl UserAgent {
         if !self.connection.is_open() {
             return;
         }
+        self.stop_recovering(now);
         self.connection.linger(now);
+        self.hang_up_all(now);
+        if let Some((session, mut ctx)) = self.session(now) {
+            session.registration.leave(&mut ctx);
+        }
+    }
+
+    fn hang_up_all(&mut self, now: Instant) {
         if let Some((session, mut ctx)) = self.session(now) {
             for call in session.calls.values_mut() {
                 call.hang_up(None, &mut ctx);
             }
-            session.registration.leave(&mut ctx);
         }
     }
 
@@ -54,13 +74,16 @@ impl UserAgent {
     pub(super) fn opened(&mut self, local: SocketAddr, remote: SocketAddr, interfaces: &[IpAddr], now: Instant) {
         let Some(session) = &self.session else { return };
         let settings = session.signaling.identity.settings();
-        let is_registering = settings.register;
+        let (is_registering, keep_alive) = (settings.register, settings.keep_alive);
         let addresses = local_addresses(settings.local_address, local, remote, interfaces);
         self.note_addresses(addresses.clone(), remote);
-        if !self.connection.opened(addresses) {
+        if !self.connection.opened(addresses, keep_alive, now) {
             return;
         }
         self.emit(Event::Connected);
+        if self.is_recovering() {
+            return self.resume_registration(now);
+        }
         if let (true, Some((session, mut ctx))) = (is_registering, self.session(now)) {
             session.registration.register(&mut ctx);
         }
@@ -71,14 +94,26 @@ impl UserAgent {
         if self.connection.is_closing() {
             return self.ended(None, None, now);
         }
-        if !self.connection.is_opening() {
+        if !self.connection.is_opening() || self.connection.is_waiting() {
             return;
         }
+        let Some(failure) = self.ask_after_refusal(failure, now) else {
+            return;
+        };
         self.connection.failed(failure.is_final, self.core.random.as_mut(), now);
+        let cause = failure.cause.clone();
         self.emit(Event::ConnectFailed(failure));
         if self.connection.is_idle() {
-            self.session = None;
+            self.forget_session(&cause, now);
         }
+    }
+
+    /// Nothing goes on without a connection that cannot be opened.
+    pub(super) fn forget_session(&mut self, cause: &str, now: Instant) {
+        self.lose_calls(cause, now);
+        self.release_calls(now);
+        self.session = None;
+        self.connection.reset();
     }
 
     /// The WebSocket is closed, by us or not.
@@ -89,13 +124,24 @@ impl UserAgent {
             self.ended(None, None, now);
         } else if self.connection.is_closing() {
             self.ended(None, None, now);
+        } else if let Some(why) = self.connection.drop_reason() {
+            self.lost(None, why, now);
         } else if self.connection.can_send() {
-            self.lose_calls(&describe(code, &reason), now);
-            self.ended(code, Some(reason), now);
+            self.lost(code, reason, now);
         } else if self.connection.is_opening() {
             // closed instead of opened: an attempt that failed
             let cause = describe(code, &reason);
             self.open_failed(failure(TransportStep::Upgrade, cause, false), now);
+        }
+    }
+
+    /// The connection is lost: it is opened again, unless it never came to more than this.
+    fn lost(&mut self, code: Option<u16>, reason: String, now: Instant) {
+        if self.survives_loss() {
+            self.recover(code, reason, now);
+        } else {
+            self.lose_calls(&describe(code, &reason), now);
+            self.ended(code, Some(reason), now);
         }
     }
 
@@ -105,11 +151,21 @@ impl UserAgent {
             None => {}
             Some(Due::Open) => self.open_websocket(),
             Some(Due::Close) => self.close_websocket(now),
+            Some(Due::Probe(KeepAliveKind::Ping)) => self.core.outputs.push_back(Output::Ping),
+            Some(Due::Probe(KeepAliveKind::Crlf)) => self.core.outputs.push_back(Output::Send(PING.to_vec())),
+            Some(Due::Dead) => self.drop_connection("the server does not answer keep-alives any more", now),
         }
+    }
+
+    /// Gives up a connection that is good for nothing; it counts as lost when its end is told.
+    pub(super) fn drop_connection(&mut self, why: &str, now: Instant) {
+        self.connection.drop_for(why.to_owned(), now);
+        self.core.outputs.push_back(Output::CloseWebSocket(DROPPED));
     }
 
     /// Forgets calls that are over in every respect, and closes a lingering connection that waits for nothing.
     pub(super) fn settle(&mut self, now: Instant) {
+        self.follow_renewal(now);
         let Some(session) = &mut self.session else { return };
         let transactions = &session.signaling.transactions;
         session
@@ -137,6 +193,7 @@ impl UserAgent {
                     signaling,
                     registration,
                     calls: std::collections::BTreeMap::new(),
+                    recovery: None,
                 });
                 self.connection.start();
                 self.open_websocket();
@@ -148,7 +205,7 @@ impl UserAgent {
         }
     }
 
-    fn open_websocket(&mut self) {
+    pub(super) fn open_websocket(&mut self) {
         let Some(session) = &self.session else { return };
         let uri = session.signaling.identity.settings().websocket_uri.clone();
         self.emit(Event::Connecting);
@@ -156,16 +213,16 @@ impl UserAgent {
     }
 
     /// What was not answered by now never will be.
-    fn close_websocket(&mut self, now: Instant) {
+    pub(super) fn close_websocket(&mut self, now: Instant) {
         self.forget_registration(now);
         self.core.outputs.push_back(Output::CloseWebSocket(NORMAL_CLOSURE));
         self.connection.close();
     }
 
-    fn lose_calls(&mut self, reason: &str, now: Instant) {
+    pub(super) fn lose_calls(&mut self, reason: &str, now: Instant) {
         if let Some((session, mut ctx)) = self.session(now) {
             for call in session.calls.values_mut() {
-                call.handle_connection_lost(reason, &mut ctx);
+                call.lose(reason, &mut ctx);
             }
             session.registration.handle_connection_lost(&mut ctx);
             ctx.signaling.transactions.clear();
@@ -182,15 +239,19 @@ impl UserAgent {
     fn ended(&mut self, code: Option<u16>, reason: Option<String>, now: Instant) {
         self.emit(Event::Disconnected { code, reason });
         self.forget_registration(now);
-        if let Some((session, mut ctx)) = self.session(now) {
-            for call in session.calls.values_mut() {
-                call.release(&mut ctx);
-            }
-        }
+        self.release_calls(now);
         self.session = None;
         self.connection.reset();
         if let Some(settings) = self.connection.take_next() {
             self.start_session(settings, now);
+        }
+    }
+
+    fn release_calls(&mut self, now: Instant) {
+        if let Some((session, mut ctx)) = self.session(now) {
+            for call in session.calls.values_mut() {
+                call.release(&mut ctx);
+            }
         }
     }
 
@@ -199,7 +260,7 @@ impl UserAgent {
     }
 }
 
-fn failure(step: TransportStep, cause: String, is_final: bool) -> TransportFailure {
+pub(super) fn failure(step: TransportStep, cause: String, is_final: bool) -> TransportFailure {
     TransportFailure {
         step,
         cause,
@@ -208,7 +269,7 @@ fn failure(step: TransportStep, cause: String, is_final: bool) -> TransportFailu
     }
 }
 
-fn describe(code: Option<u16>, reason: &str) -> String {
+pub(super) fn describe(code: Option<u16>, reason: &str) -> String {
     match code {
         Some(code) => format!("closed with code {code}: {reason}"),
         None => reason.to_owned(),

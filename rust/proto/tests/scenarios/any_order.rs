@@ -9,7 +9,7 @@ use crate::support::messages::stranger;
 use crate::support::registrar::{challenge, granted};
 use crate::support::{Heard, Rig, ServerDialog};
 use c2c_proto::dtmf::{DtmfRequest, DtmfTransport};
-use c2c_proto::io::{CallId, Command, Event, SipSettings};
+use c2c_proto::io::{CallId, Command, Event, KeepAlive, SipSettings, TransportInput};
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::description::Direction;
@@ -23,6 +23,12 @@ enum Step {
     Opened,
     OpenFailed(bool),
     Closed,
+    /// HTTP 401 to the upgrade.
+    UpgradeRefused,
+    /// With newer settings, or without any.
+    Renew(bool),
+    Retry,
+    Alive,
     StartCall,
     EndCall(usize),
     SendInfo(usize),
@@ -74,7 +80,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Disconnect),
         10 => Just(Step::Opened),
         1 => any::<bool>().prop_map(Step::OpenFailed),
-        1 => Just(Step::Closed),
+        3 => Just(Step::Closed),
+        1 => Just(Step::UpgradeRefused),
+        2 => any::<bool>().prop_map(Step::Renew),
+        3 => Just(Step::Retry),
+        1 => Just(Step::Alive),
         8 => Just(Step::StartCall),
         4 => index.clone().prop_map(Step::EndCall),
         6 => index.clone().prop_map(Step::SendInfo),
@@ -123,6 +133,8 @@ impl World {
             Step::Opened => self.rig.open(),
             Step::OpenFailed(is_final) => self.rig.fail_open(is_final),
             Step::Closed => self.rig.close(Some(1006), "lost"),
+            Step::UpgradeRefused => self.rig.refuse_upgrade(),
+            Step::Alive => self.rig.transport(TransportInput::Alive),
             Step::Answer(request, status, sdp) => self.answer(request, status, sdp),
             Step::Request(dialog, method, old) => self.request(dialog, METHODS[method % METHODS.len()], old),
             Step::Again(message) => {
@@ -155,10 +167,9 @@ impl World {
     fn command(&mut self, step: &Step) {
         let call = |index: usize| CallId(index as u64 % self.calls.max(1) + 1);
         let command = match *step {
-            Step::Connect(register) => Command::Connect(Box::new(SipSettings {
-                register,
-                ..Rig::settings()
-            })),
+            Step::Connect(register) => Command::Connect(Box::new(settings(register))),
+            Step::Renew(newer) => Command::Renew(newer.then(|| Box::new(settings(true)))),
+            Step::Retry => Command::Retry,
             Step::StartCall => {
                 self.calls += 1;
                 Command::StartCall {
@@ -260,7 +271,10 @@ impl World {
     }
 
     fn collect(&mut self) {
-        let heard = self.rig.inbox.drain(..).filter(|bytes| bytes != b"\r\n");
+        if self.rig.closed_with.take() == Some(1006) {
+            self.rig.close(None, "");
+        }
+        let heard = self.rig.inbox.drain(..).filter(|bytes| !bytes.starts_with(b"\r\n"));
         let requests = heard.map(|bytes| Heard::parse(&bytes));
         self.requests
             .extend(requests.filter(|message| !["SIP/2.0", "ACK"].contains(&message.method())));
@@ -314,6 +328,16 @@ impl World {
         check_hold(&self.events);
         check_line(&self.events);
     }
+}
+
+/// One who registers also sends keep-alives.
+fn settings(register: bool) -> SipSettings {
+    let mut settings = Rig::settings();
+    settings.register = register;
+    if register {
+        settings.keep_alive = KeepAlive::default();
+    }
+    settings
 }
 
 /// Tones, some of which are none.
@@ -374,7 +398,7 @@ fn check_hold(events: &[Event]) {
 
 /// The connection's events come in an order that makes sense.
 fn check_line(events: &[Event]) {
-    let (mut connected, mut registered) = (false, false);
+    let (mut connected, mut registered, mut reconnecting) = (false, false, false);
     for event in events {
         match event {
             Event::Connecting => assert!(!connected),
@@ -387,7 +411,19 @@ fn check_line(events: &[Event]) {
                 registered = true;
             }
             Event::Unregistered => assert!(std::mem::take(&mut registered)),
-            Event::Disconnected { .. } => connected = false,
+            Event::Reconnecting { .. } => {
+                assert!(!connected && !registered && !reconnecting);
+                reconnecting = true;
+            }
+            Event::Reconnected => assert!(connected && std::mem::take(&mut reconnecting)),
+            Event::SettingsRefused { .. } => assert!(reconnecting && !registered),
+            Event::RegistrationFailed { .. } => reconnecting = false,
+            Event::ConnectFailed(failure) if failure.is_final => reconnecting = false,
+            Event::Disconnected { code, reason } => {
+                connected = false;
+                // the answer to `Disconnect`
+                reconnecting &= code.is_some() || reason.is_some();
+            }
             _ => {}
         }
     }

@@ -70,12 +70,3 @@ fn settings_that_make_no_uri_fail_finally() {
     assert_eq!(rig.events(), ["ConnectFailed finally"]);
     assert!(rig.opened.is_empty());
 }
-
-#[test]
-fn a_loss_after_success_is_not_repaired() {
-    let mut rig = Rig::registered();
-    rig.close(Some(1006), "reset");
-    assert_eq!(rig.events(), ["Disconnected 1006", "Unregistered"]);
-    assert_eq!(rig.run_out(), Duration::ZERO);
-    assert_eq!(rig.opened.len(), 1);
-}

@@ -178,9 +178,19 @@ fn a_server_that_does_not_take_its_relay_back_costs_half_a_second() {
 }
 
 #[test]
-fn a_lost_connection_waits_for_no_relay() {
+fn a_lost_connection_keeps_the_relay() {
     let mut rig = relayed();
     rig.close(Some(1006), "gone");
+    rig.advance(Duration::from_secs(2));
+    assert!(rig.released.is_empty());
+}
+
+#[test]
+fn a_connection_that_is_given_up_waits_for_no_relay() {
+    let mut rig = relayed();
+    rig.close(Some(1006), "gone");
+    rig.command(Command::Retry);
+    rig.fail_open(true);
     assert_eq!(rig.released, [CALL]);
     rig.advance(Duration::from_secs(2));
     assert_eq!(rig.released, [CALL]);
@@ -327,17 +337,14 @@ fn a_call_ended_while_it_gathers_sends_no_invite() {
 }
 
 #[test]
-fn a_connection_lost_while_it_gathers_ends_the_call() {
+fn a_connection_lost_while_it_gathers_keeps_the_call_until_the_limit() {
     let mut rig = rig(&["turn:127.0.0.1"], IceTransportPolicy::All);
     rig.close(Some(1006), "gone");
     let events = rig.events();
-    assert_eq!(
-        events[..2],
-        ["CallCreated", "Failed system Connection Error"],
-        "{events:?}"
-    );
-    rig.advance(Duration::from_secs(5));
+    assert_eq!(events[..2], ["CallCreated", "Disconnected 1006"], "{events:?}");
+    rig.advance(Duration::from_secs(61));
     rig.hear_nothing();
+    assert!(rig.events().contains(&"Failed system Connection Error".to_owned()));
 }
 
 #[test]

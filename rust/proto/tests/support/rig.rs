@@ -187,6 +187,38 @@ impl Rig {
         }));
     }
 
+    /// The server refuses the upgrade for its credentials.
+    pub(crate) fn refuse_upgrade(&mut self) {
+        self.transport(TransportInput::Failed(TransportFailure {
+            step: TransportStep::Upgrade,
+            cause: "HTTP 401".into(),
+            http_status: Some(401),
+            is_final: true,
+        }));
+    }
+
+    /// A lost WebSocket is open again, without waiting for the back-off.
+    pub(crate) fn reopen(&mut self) {
+        self.command(Command::Retry);
+        self.open();
+    }
+
+    /// A connected client, with these changes to its settings.
+    pub(crate) fn connected_with(change: impl FnOnce(&mut SipSettings)) -> Self {
+        let mut rig = Self::new();
+        let mut settings = Self::settings();
+        settings.register = false;
+        change(&mut settings);
+        let registers = settings.register;
+        rig.command(Command::Connect(Box::new(settings)));
+        rig.open();
+        if registers {
+            rig.register(600);
+        }
+        rig.events();
+        rig
+    }
+
     pub(crate) fn close(&mut self, code: Option<u16>, reason: &str) {
         let reason = reason.to_owned();
         self.transport(TransportInput::Closed { code, reason });

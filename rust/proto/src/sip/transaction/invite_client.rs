@@ -71,6 +71,26 @@ impl InviteClientTransaction {
         Some(hop_request(&self.invite, &Method::Cancel, &self.invite.headers, reason))
     }
 
+    /// The INVITE is sent again on a new connection: what it waits for has its whole time again.
+    pub fn restart(&mut self, now: Instant) {
+        let end = now + TRANSACTION_TIMEOUT;
+        self.state = match self.state {
+            State::Calling(_) => State::Calling(end),
+            State::Proceeding(deadline) => State::Proceeding(deadline.map(|_| end)),
+            State::Accepted(_) => State::Accepted(end),
+            State::Terminated => State::Terminated,
+        };
+    }
+
+    /// The CANCEL of an INVITE whose connection was lost. Nothing of the old connection can arrive behind it, so it need
+    /// not wait for a provisional response. `None` after the final one.
+    pub fn abandon(&mut self, reason: Option<&Reason<'_>>, now: Instant) -> Option<Request> {
+        if let State::Calling(_) = self.state {
+            self.state = State::Proceeding(None);
+        }
+        self.cancel(reason, now)
+    }
+
     /// The transport failed; the user is told by whoever knows why.
     pub fn handle_transport_error(&mut self) {
         self.state = State::Terminated;

@@ -7,7 +7,16 @@ use crate::io::{CallId, Event, Output};
 #[derive(Default)]
 pub(super) struct Ledger {
     lives: BTreeMap<CallId, Life>,
+    line: Line,
     is_broken: bool,
+}
+
+/// The connection, as it was told.
+#[derive(Default)]
+struct Line {
+    is_connected: bool,
+    is_reconnecting: bool,
+    was_asked: bool,
 }
 
 /// One call, as it was told.
@@ -26,7 +35,7 @@ impl Ledger {
         let is_legal = match output {
             Output::Event(event) => match event.call() {
                 Some(call) => self.life(call).note(event),
-                None => true,
+                None => self.line.note(event),
             },
             Output::BindUdp { call, .. } => self.life(*call).bind(),
             Output::StartTicking(call) => !std::mem::replace(&mut self.life(*call).is_ticking, true),
@@ -52,6 +61,40 @@ impl Ledger {
 
     fn life(&mut self, call: CallId) -> &mut Life {
         self.lives.entry(call).or_default()
+    }
+}
+
+impl Line {
+    /// Whether an event may come now: a loss is told once, is followed by one end, and asks for settings once.
+    fn note(&mut self, event: &Event) -> bool {
+        let was_connected = self.is_connected;
+        match event {
+            Event::Connecting => !was_connected,
+            Event::Connected => !std::mem::replace(&mut self.is_connected, true),
+            Event::Disconnected {
+                code: None,
+                reason: None,
+            } => {
+                *self = Self::default();
+                true
+            }
+            Event::Disconnected { .. } => std::mem::take(&mut self.is_connected),
+            Event::Reconnecting { .. } => !was_connected && !std::mem::replace(&mut self.is_reconnecting, true),
+            Event::Reconnected => {
+                self.was_asked = false;
+                was_connected && std::mem::take(&mut self.is_reconnecting)
+            }
+            Event::SettingsRefused { .. } => self.is_reconnecting && !std::mem::replace(&mut self.was_asked, true),
+            Event::ConnectFailed(failure) if failure.is_final => {
+                (self.is_reconnecting, self.was_asked) = (false, false);
+                !was_connected
+            }
+            Event::RegistrationFailed { .. } => {
+                (self.is_reconnecting, self.was_asked) = (false, false);
+                true
+            }
+            _ => true,
+        }
     }
 }
 

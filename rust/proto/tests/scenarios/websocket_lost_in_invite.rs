@@ -1,0 +1,179 @@
+//! The WebSocket is lost before the final response to INVITE, or before the ACK arrives.
+use std::time::Duration;
+
+use crate::support::{CALL, Heard, Rig};
+
+/// A call whose INVITE was lost with its connection, which is back; gives both INVITEs.
+fn lost(provisional: Option<u16>) -> (Rig, Heard, Heard) {
+    let (mut rig, invite) = Rig::inviting();
+    if let Some(status) = provisional {
+        rig.say(&invite.answer(status, "On the way", "callee"));
+    }
+    rig.close(Some(1006), "");
+    rig.reopen();
+    rig.events();
+    let again = rig.hear("INVITE");
+    (rig, invite, again)
+}
+
+#[test]
+fn the_same_invite_goes_out_again() {
+    for provisional in [None, Some(100), Some(180), Some(183)] {
+        let (mut rig, invite, again) = lost(provisional);
+        assert_eq!((again.branch(), again.cseq()), (invite.branch(), invite.cseq()));
+        assert_eq!(
+            (again.headers, again.body),
+            (invite.headers.clone(), invite.body.clone())
+        );
+        rig.answer(&invite, "callee");
+        assert_eq!(rig.events(), ["TrackAdded", "Answered"]);
+    }
+}
+
+#[test]
+fn without_any_response_the_call_is_placed_anew() {
+    let (mut rig, invite, _) = lost(Some(180));
+    rig.advance(Duration::from_millis(3999));
+    rig.hear_nothing();
+    rig.advance(Duration::from_millis(1));
+    let cancel = rig.hear("CANCEL");
+    assert_eq!(cancel.branch(), invite.branch());
+    let anew = rig.hear("INVITE");
+    assert_ne!(anew.branch(), invite.branch());
+    assert_ne!(anew.header("Call-ID"), invite.header("Call-ID"));
+    assert_ne!(anew.header("From"), invite.header("From"));
+    assert_eq!(anew.body, invite.body, "the offer still holds");
+    assert_eq!(anew.header("X-Source"), "webrtc");
+    rig.say(&cancel.reply(200, "OK"));
+    rig.say(&invite.reply(487, "Request Terminated").tag("callee"));
+    rig.hear("ACK");
+    assert_eq!(rig.events(), Vec::<String>::new(), "its owner sees nothing of that");
+    rig.say(&anew.answer(180, "Ringing", "other"));
+    rig.answer(&anew, "other");
+    assert_eq!(rig.events(), ["Ringing", "TrackAdded", "Answered"]);
+    rig.advance(Duration::from_secs(40));
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn a_success_of_the_old_invite_is_ended_again() {
+    let (mut rig, invite, _) = lost(None);
+    rig.advance(Duration::from_secs(4));
+    rig.hear("CANCEL");
+    let anew = rig.hear("INVITE");
+    let sdp = rig.far_answer(&invite.body, &crate::support::rig::ALL_CODECS);
+    let late = invite.answer(200, "OK", "late").sdp(&sdp);
+    rig.say(&late);
+    rig.hear("ACK");
+    let bye = rig.hear("BYE");
+    assert_eq!(bye.header("Call-ID"), invite.header("Call-ID"));
+    rig.say(&late);
+    rig.hear("ACK");
+    rig.hear_nothing();
+    assert_eq!(rig.events(), Vec::<String>::new());
+    rig.answer(&anew, "callee");
+    assert_eq!(rig.events(), ["TrackAdded", "Answered"]);
+}
+
+#[test]
+fn any_response_ends_the_doubt() {
+    let (mut rig, invite, _) = lost(None);
+    rig.say(&invite.reply(100, "Trying"));
+    rig.advance(Duration::from_secs(60));
+    rig.hear_nothing();
+    rig.answer(&invite, "callee");
+}
+
+#[test]
+fn it_is_placed_anew_three_times_at_most() {
+    let (mut rig, _, _) = lost(None);
+    for number in 1..=5 {
+        rig.advance(Duration::from_secs(5));
+        let is_replaced = rig.inbox.iter().any(|bytes| bytes.starts_with(b"CANCEL"));
+        assert_eq!(is_replaced, number <= 3);
+        rig.inbox.clear();
+        rig.close(Some(1006), "");
+        rig.reopen();
+        let invites = rig.inbox.iter().filter(|bytes| bytes.starts_with(b"INVITE")).count();
+        assert_eq!(invites, 1, "the replaced ones are not repeated");
+        rig.inbox.clear();
+    }
+    rig.advance(Duration::from_secs(33));
+    assert!(rig.events().contains(&"Failed local Canceled".to_owned()));
+    rig.run_out();
+    assert_eq!(rig.agent.transactions(), 0);
+}
+
+#[test]
+fn end_call_meanwhile_cancels_on_the_new_connection() {
+    for provisional in [None, Some(180)] {
+        let (mut rig, invite) = Rig::inviting();
+        if let Some(status) = provisional {
+            rig.say(&invite.answer(status, "Ringing", "callee"));
+        }
+        rig.close(Some(1006), "");
+        rig.events();
+        rig.end_call();
+        assert_eq!(rig.events(), ["Failed local Canceled"]);
+        rig.hear_nothing();
+        rig.reopen();
+        let cancel = rig.hear("CANCEL");
+        assert_eq!(cancel.branch(), invite.branch());
+        assert!(cancel.header("Reason").contains("480"));
+        rig.hear_nothing();
+        rig.say(&cancel.reply(481, "Call/Transaction Does Not Exist"));
+        rig.run_out();
+        assert_eq!(rig.agent.transactions(), 0);
+    }
+}
+
+#[test]
+fn a_cancel_under_way_is_repeated() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.say(&invite.answer(180, "Ringing", "callee"));
+    rig.end_call();
+    let cancel = rig.hear("CANCEL");
+    rig.close(Some(1006), "");
+    rig.reopen();
+    assert_eq!(rig.hear("CANCEL").branch(), cancel.branch());
+    rig.hear_nothing();
+    rig.say(&cancel.reply(200, "OK"));
+    rig.say(&invite.reply(487, "Request Terminated").tag("callee"));
+    rig.hear("ACK");
+    assert_eq!(rig.agent.transactions(), 0);
+}
+
+#[test]
+fn a_call_that_gathers_meanwhile_is_placed_when_the_connection_is_back() {
+    let mut rig = Rig::connected();
+    rig.binds = false;
+    rig.command(c2c_proto::io::Command::StartCall {
+        call: CALL,
+        target: "app-1".into(),
+        headers: vec![],
+    });
+    rig.close(Some(1006), "");
+    let socket = "127.0.0.1:40001".parse().unwrap();
+    rig.udp(CALL, c2c_proto::io::UdpInput::Bound(vec![socket]));
+    rig.hear_nothing();
+    rig.reopen();
+    rig.hear("INVITE");
+    rig.advance(Duration::from_secs(10));
+    rig.hear_nothing();
+}
+
+#[test]
+fn an_ack_that_may_be_lost_is_repeated() {
+    let (mut rig, invite) = Rig::inviting();
+    let sdp = rig.far_answer(&invite.body, &crate::support::rig::ALL_CODECS);
+    let ok = invite.answer(200, "OK", "callee").sdp(&sdp);
+    rig.say(&ok);
+    let ack = rig.hear("ACK");
+    rig.close(Some(1006), "");
+    rig.reopen();
+    assert_eq!(rig.hear("ACK").branch(), ack.branch());
+    rig.hear("UPDATE");
+    rig.say(&ok);
+    assert_eq!(rig.hear("ACK").branch(), ack.branch(), "and with each further 2xx");
+    rig.hear_nothing();
+}
