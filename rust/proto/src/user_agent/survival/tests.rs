@@ -22,11 +22,11 @@ fn scripts_do_what_they_say() {
     assert_eq!(told("cosb ag Ad"), (1, 0), "answered after a challenge");
     assert_eq!(told("cosb ws ws"), (0, 1), "nobody answers for 46 s");
     assert_eq!(told("cosb Ad x"), (1, 0), "connection lost");
-    assert_eq!(told("cosb Ad xqo ad"), (1, 0), "and found again");
+    assert_eq!(told("cosb Ad xQo ad"), (1, 0), "and found again");
     assert_eq!(told("cosb Ad x w~ w~ w~"), (1, 1), "or not in time");
-    assert_eq!(told("cosb x qo t Ad"), (1, 0), "placed anew");
-    assert_eq!(told("CoadsbAdx qo ai N ad"), (1, 0), "with newer credentials");
-    assert_eq!(told("CoadsbAdx qo ai O"), (1, 1), "or without");
+    assert_eq!(told("cosb x Qo t Ad"), (1, 0), "placed anew");
+    assert_eq!(told("CoadsbAdx Qo ai N ad"), (1, 0), "with newer credentials");
+    assert_eq!(told("CoadsbAdx Qo ai O"), (1, 1), "or without");
     assert_eq!(told("CoadsbAd tt"), (1, 0), "a dead connection is no end");
 }
 
