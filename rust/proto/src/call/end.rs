@@ -134,6 +134,15 @@ pub(crate) fn connection_stayed_away(limit: Duration) -> CallEnd {
     failure(Originator::System, cause::CONNECTION_ERROR, Stage::WebSocket, hint)
 }
 
+/// The WebSocket was lost each time that the INVITE was sent.
+pub(crate) fn connection_lost_again(times: u8) -> CallEnd {
+    let hint = format!(
+        "the connection to the SIP server was lost again each of {times} times that the call was placed anew; look into \
+         the server's log"
+    );
+    failure(Originator::System, cause::CONNECTION_ERROR, Stage::WebSocket, hint)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,10 +14,14 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How often the INVITE of one call is replaced.
 const MAX_REPLACEMENTS: u8 = 3;
 
+/// How often a call that nobody has answered goes on after a loss: the INVITE may be what costs the connection.
+const MAX_LOSSES: u8 = 3;
+
 /// When an INVITE that was sent again is given up for a new one.
 #[derive(Default)]
 pub(super) struct Patience {
     until: Option<Instant>,
+    losses: u8,
     replacements: u8,
 }
 
@@ -46,6 +50,9 @@ impl Call {
     pub(crate) fn resume(&mut self, ctx: &mut Context<'_>) {
         match self.phase {
             Phase::Gathering => {}
+            Phase::Inviting if self.patience.losses >= MAX_LOSSES => {
+                self.end(end::connection_lost_again(MAX_LOSSES), None, ctx);
+            }
             Phase::Inviting => self.repeat_invite(ctx),
             Phase::Answered => {
                 self.repeat_ack(ctx);
@@ -83,6 +90,7 @@ impl Call {
 
     /// The same INVITE with the same branch: a server that has it answers again, for any other it is new.
     fn repeat_invite(&mut self, ctx: &mut Context<'_>) {
+        self.patience.losses += 1;
         let Some(repeated) = ctx.signaling.transactions.repeat_invite(self.id()) else {
             return;
         };

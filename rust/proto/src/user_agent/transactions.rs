@@ -218,8 +218,9 @@ impl Transactions {
 }
 
 impl Client {
-    /// Its bytes, to be sent now, perhaps again.
+    /// Its bytes, to be sent now, perhaps again. The server may have forgotten the nonce with the connection: it may ask anew.
     fn repeat(&mut self) -> Vec<u8> {
+        self.sent.attempts = Attempts::default();
         self.is_repeated = self.is_sent;
         self.is_sent = true;
         self.sent.request.to_bytes()
