@@ -2,7 +2,7 @@
 //! Fuzz targets, the replay of their corpora and property tests share these.
 use super::Dialog;
 use super::digest::{Authorization, Challenge};
-use super::header::{HeaderName, Headers};
+use super::header::{HeaderName, Headers, is_header_text};
 use super::message::{Message, Request, Response};
 use super::transaction::TransactionKey;
 use super::uri::{Uri, UriRef, escape_user};
@@ -57,11 +57,16 @@ pub fn digest_survives(bytes: &[u8]) -> bool {
     challenge && credentials
 }
 
-/// Content-Length is the printer's: it may be new.
+/// Content-Length is the printer's: it may be new. A reason phrase that may not be printed is left out.
 fn unframed(mut message: Message) -> Message {
     match &mut message {
         Message::Request(request) => request.headers.remove(HeaderName::ContentLength),
-        Message::Response(response) => response.headers.remove(HeaderName::ContentLength),
+        Message::Response(response) => {
+            if !is_header_text(&response.reason) {
+                response.reason.clear();
+            }
+            response.headers.remove(HeaderName::ContentLength)
+        }
     };
     message
 }
