@@ -248,7 +248,7 @@ async def test_no_connection(tmp_path: Path, misbehave: Misbehaviour, kind: str,
     ("agent", "misbehave", "told"),
     [
         (Agent(Reject(486, "Busy Here")), [], "Busy (486) by remote"),
-        (Agent(), [DropWebSocket("media-connected")], "Connection Error"),
+        (Agent(), [DropWebSocket("media-connected")], "Dialog Error"),
     ],
 )
 async def test_a_call_that_fails(tmp_path: Path, agent: Agent, misbehave: list[Misbehaviour], told: str) -> None:
