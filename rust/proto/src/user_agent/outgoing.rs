@@ -7,8 +7,10 @@ use crate::call::end::{self, cause};
 use crate::io::{CallEnd, CallId, CallState, CallStatus, Event, Originator, Stage};
 use crate::media::stats::CallStats;
 
-/// Most calls of one client that are live or finishing; one beyond fails.
-const MAX_CALLS: usize = 64;
+/// Most live calls of one client; one beyond fails.
+const MAX_LIVE: usize = 64;
+/// Most calls of one client, with those that are over and wait for late messages (32 s, Timer M of RFC 6026 §8.4).
+const MAX_CALLS: usize = 1024;
 
 impl UserAgent {
     /// Places a call, or says at once why it fails.
@@ -32,7 +34,8 @@ impl UserAgent {
         if session.calls.contains_key(&id) {
             return Ok(());
         }
-        if session.calls.len() >= MAX_CALLS {
+        let live = session.calls.values().filter(|call| !call.is_over()).count();
+        if live >= MAX_LIVE || session.calls.len() >= MAX_CALLS {
             return Err(refusal("this client has too many calls; end some first".to_owned()));
         }
         let call = Call::start(id, target, headers, &addresses, &mut ctx);

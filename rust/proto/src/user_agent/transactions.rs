@@ -9,9 +9,11 @@ use crate::sip::transaction::{
 };
 use crate::sip::{Method, Reason, Request, Response};
 
-/// Most client transactions at once; a request beyond fails. What ends things always gets through: there is at most one
+/// Most client transactions without a final response; a request beyond fails. What ends things always gets through: there is at most one
 /// BYE and one CANCEL a call.
-const MAX_CLIENTS: usize = 96;
+const MAX_UNANSWERED: usize = 96;
+/// Most client transactions, with those that wait for their answer to come again (RFC 6026 §7.2).
+const MAX_CLIENTS: usize = 2048;
 /// Most INVITEs being answered at once; one beyond is answered without a transaction (RFC 3261 §8.2.7).
 const MAX_SERVERS: usize = 32;
 
@@ -230,7 +232,9 @@ impl Client {
 impl Transactions {
     /// Starts one for a request of ours and gives its bytes; `None` when there are too many.
     pub(crate) fn start(&mut self, sent: Sent, now: Instant) -> Option<Vec<u8>> {
-        if self.clients.len() >= MAX_CLIENTS && !sent.owner.ends_something() {
+        let unanswered = self.clients.iter().filter(|client| !client.is_answered).count();
+        let is_full = unanswered >= MAX_UNANSWERED || self.clients.len() >= MAX_CLIENTS;
+        if is_full && !sent.owner.ends_something() {
             return None;
         }
         let bytes = sent.request.to_bytes();

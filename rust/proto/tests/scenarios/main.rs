@@ -11,6 +11,7 @@ mod bye_crosses_bye;
 mod call_answered;
 mod call_cancelled_while_ringing;
 mod call_rejected;
+mod calls_in_quick_succession;
 mod codec_changed_in_mid_call;
 mod connect_retried;
 mod credentials_sent_ahead;
