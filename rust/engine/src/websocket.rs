@@ -89,20 +89,12 @@ impl WebSocket {
             Ok(text) => Message::text(text),
             Err(error) => Message::binary(error.into_bytes()),
         };
-        match self.0.send(message) {
-            Ok(()) => Ok(()),
-            Err(error) if would_block(&error) => Ok(()),
-            Err(error) => Err(self.fail(&error)),
-        }
+        self.write(message)
     }
 
     /// Sends a ping, which the peer answers; an empty one allocates nothing.
     pub(crate) fn ping(&mut self) -> Result<(), WebSocketEnd> {
-        match self.0.send(Message::Ping(Bytes::new())) {
-            Ok(()) => Ok(()),
-            Err(error) if would_block(&error) => Ok(()),
-            Err(error) => Err(self.fail(&error)),
-        }
+        self.write(Message::Ping(Bytes::new()))
     }
 
     /// Sends what waits, as far as the peer takes it.
@@ -124,6 +116,14 @@ impl WebSocket {
             Ok(()) => self.flush(),
             Err(error) if would_block(&error) => Ok(()),
             Err(error) => Err(end_of(&error)),
+        }
+    }
+
+    fn write(&mut self, message: Message) -> Result<(), WebSocketEnd> {
+        match self.0.send(message) {
+            Ok(()) => Ok(()),
+            Err(error) if would_block(&error) => Ok(()),
+            Err(error) => Err(self.fail(&error)),
         }
     }
 

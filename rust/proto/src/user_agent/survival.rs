@@ -93,11 +93,11 @@ impl<'a> World<'a> {
             b'j' | b'J' => self.readdress(input == b'J'),
             b'q' => self.refuse_sending(),
             b'o' => self.open(),
-            b'f' | b'F' => self.fail(input == b'F'),
+            b'f' | b'F' => self.fail(TransportStep::Connect, None, input == b'F'),
             b'x' => self.close(),
             b'L' => self.agent.handle_transport(TransportInput::Alive, self.now),
             b'Q' => self.command(Command::Retry),
-            b'K' => self.refuse_upgrade(),
+            b'K' => self.fail(TransportStep::Upgrade, Some(401), true),
             b'N' => self.command(Command::Renew(Some(Box::new(settings(true))))),
             b'O' => self.command(Command::Renew(None)),
             b's' => self.start_call(),
@@ -169,22 +169,12 @@ impl<'a> World<'a> {
         self.agent.handle_transport(input, self.now);
     }
 
-    fn fail(&mut self, is_final: bool) {
+    fn fail(&mut self, step: TransportStep, http_status: Option<u16>, is_final: bool) {
         let failure = TransportFailure {
-            step: TransportStep::Connect,
+            step,
             cause: "refused".to_owned(),
-            http_status: None,
+            http_status,
             is_final,
-        };
-        self.agent.handle_transport(TransportInput::Failed(failure), self.now);
-    }
-
-    fn refuse_upgrade(&mut self) {
-        let failure = TransportFailure {
-            step: TransportStep::Upgrade,
-            cause: "refused".to_owned(),
-            http_status: Some(401),
-            is_final: true,
         };
         self.agent.handle_transport(TransportInput::Failed(failure), self.now);
     }
