@@ -15,9 +15,15 @@ pub use event::{CallEnd, CallState, CallStatus, Event, Originator, ReceivedDtmf,
 pub use keep_alive::{KeepAlive, KeepAliveKind};
 pub use network::{NetworkInput, NetworkRequest, StreamId};
 
-/// One call of one client; chosen by the caller, never used twice in a client.
+/// One call of one client, never used twice in a client. The owner chooses those of the calls that it places, below
+/// [`CallId::FIRST_INCOMING`]; the agent those of calls that come, from there on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct CallId(pub u64);
+
+impl CallId {
+    /// The first call that comes.
+    pub const FIRST_INCOMING: Self = Self(1 << 63);
+}
 
 /// A string that must never be printed; its `Debug` is `***`.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -104,6 +110,8 @@ pub struct CallPolicy {
     pub end_on_info_rejected: bool,
     /// An INFO that nobody answers ends the call (`Request Timeout`), as in the SDK.
     pub end_on_info_timeout: bool,
+    /// Calls to us ring instead of being refused with 403.
+    pub accept_incoming: bool,
 }
 
 /// Shows whose settings they are and where the server is, not the path of its URI, which may hold a token.

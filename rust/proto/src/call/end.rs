@@ -14,6 +14,8 @@ pub(crate) mod cause {
     pub(crate) const INTERNAL_ERROR: &str = "Internal Error";
     pub(crate) const MISSING_SDP: &str = "Missing SDP";
     pub(crate) const NO_ACK: &str = "No ACK";
+    pub(crate) const NO_ANSWER: &str = "No Answer";
+    pub(crate) const REJECTED: &str = "Rejected";
     pub(crate) const REQUEST_TIMEOUT: &str = "Request Timeout";
     pub(crate) const RTP_TIMEOUT: &str = "RTP Timeout";
     pub(crate) const SIP_FAILURE_CODE: &str = "SIP Failure Code";
@@ -79,6 +81,11 @@ pub(crate) fn canceled() -> CallEnd {
 /// `EndCall` after the answer.
 pub(crate) fn terminated() -> CallEnd {
     normal(Originator::Local, cause::TERMINATED)
+}
+
+/// A call to us that was not answered: rejected, cancelled or left to ring.
+pub(crate) fn refused(originator: Originator, cause: &str) -> CallEnd {
+    normal(originator, cause)
 }
 
 /// BYE from the far side; `reason` is the cause number of its `Reason` header.

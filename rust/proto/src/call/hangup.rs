@@ -1,7 +1,7 @@
 //! Ending a call from this side: CANCEL, BYE, and what crosses them.
 use super::state::Phase;
 use super::{Call, end};
-use crate::io::CallEnd;
+use crate::io::{CallEnd, Originator};
 use crate::media::error::MediaError;
 use crate::sip::digest::DigestError;
 use crate::sip::header::{HeaderName, quote};
@@ -25,10 +25,10 @@ impl Call {
     pub(crate) fn hang_up(&mut self, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         // the text is the user's; line ends and NUL have no place in a header
         let reason = reason.map(|(status, text)| (status, text.replace(['\r', '\n', '\0'], " ")));
-        let end = if self.phase == Phase::Answered {
-            end::terminated()
-        } else {
-            end::canceled()
+        let end = match self.phase {
+            Phase::Answered => end::terminated(),
+            Phase::Alerting => end::refused(Originator::Local, end::cause::REJECTED),
+            _ => end::canceled(),
         };
         self.end(end, reason, ctx);
     }
@@ -42,6 +42,7 @@ impl Call {
     pub(super) fn end(&mut self, end: CallEnd, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         match self.phase {
             Phase::Gathering | Phase::Over => {}
+            Phase::Alerting => self.refuse_invite(480, "Temporarily Unavailable", ctx),
             Phase::Inviting => self.cancel(reason, ctx),
             Phase::Answered => self.bye(reason.as_ref(), ctx),
         }

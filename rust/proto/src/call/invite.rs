@@ -54,6 +54,21 @@ impl Invite {
         })
     }
 
+    /// Of a call that the far side placed: we sent none.
+    pub(super) fn received(ctx: &Context<'_>) -> Self {
+        Self {
+            target: ctx.signaling.identity.address_of_record().clone(),
+            headers: Vec::new(),
+            call_id: String::new(),
+            from_tag: String::new(),
+            cseq: 0,
+            early_tags: Vec::new(),
+            cancel: Cancel::No,
+            ack: Vec::new(),
+            declined: Vec::new(),
+        }
+    }
+
     /// Whether a request belongs to a dialog that is not confirmed.
     pub(super) fn is_early(&self, request: &Request) -> bool {
         let headers = &request.headers;

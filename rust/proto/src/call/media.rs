@@ -94,6 +94,15 @@ impl CallMedia {
         Ok(())
     }
 
+    /// Our answer to the offer of an INVITE, which makes the track.
+    pub(super) fn accept_offer(&mut self, sdp: &[u8], ctx: &mut Context<'_>) -> Result<String, MediaError> {
+        let answer = self.handle_offer(sdp, ctx.now)?;
+        if !std::mem::replace(&mut self.has_track, true) {
+            ctx.emit(Event::TrackAdded(self.call));
+        }
+        Ok(answer)
+    }
+
     /// Our answer to an offer in mid-call.
     pub(super) fn handle_offer(&mut self, sdp: &[u8], now: Instant) -> Result<String, MediaError> {
         self.session()?.handle_offer(sdp, now)

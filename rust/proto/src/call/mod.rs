@@ -2,6 +2,7 @@
 mod dtmf;
 pub(crate) mod end;
 mod hangup;
+mod incoming;
 mod info;
 mod invite;
 mod media;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dtmf::InfoTones;
+use incoming::Incoming;
 use invite::Invite;
 use media::CallMedia;
 use reconnect::Patience;
@@ -47,6 +49,8 @@ pub(crate) struct Call {
     timer: SessionTimer,
     tones: InfoTones,
     awaited_ack: Option<AwaitedAck>,
+    /// The far side's INVITE while it rings here.
+    incoming: Option<Incoming>,
     restart: Restart,
     patience: Patience,
     /// The far side said BYE.
@@ -62,21 +66,8 @@ impl Call {
         addresses: &[IpAddr],
         ctx: &mut Context<'_>,
     ) -> Result<Self, SettingsError> {
-        let call = Self {
-            state: state::initial(id, ctx),
-            phase: Phase::Gathering,
-            started: ctx.now,
-            setup: SetupTimes::default(),
-            invite: Invite::new(target, headers, ctx)?,
-            dialog: None,
-            media: CallMedia::new(id),
-            timer: SessionTimer::new(ctx.signaling.identity.settings().session_expires),
-            tones: InfoTones::default(),
-            awaited_ack: None,
-            restart: Restart::new(addresses.first().copied()),
-            patience: Patience::default(),
-            was_hung_up: false,
-        };
+        let mut call = Self::new(id, Invite::new(target, headers, ctx)?, Phase::Gathering, ctx);
+        call.restart = Restart::new(addresses.first().copied());
         ctx.emit(Event::CallCreated(call.state));
         ctx.output(Output::BindUdp {
             call: id,
@@ -90,7 +81,7 @@ impl Call {
         if let UdpInput::Unsendable { local, remote } = input {
             return self.handle_unsendable(local, remote, ctx);
         }
-        if self.phase != Phase::Gathering || self.media.is_open() {
+        if !matches!(self.phase, Phase::Gathering | Phase::Alerting) || self.media.is_open() {
             return self.handle_more_sockets(input, ctx);
         }
         match input {
@@ -112,7 +103,7 @@ impl Call {
         self.pump(ctx);
     }
 
-    /// Runs what is due of media, session timer, tones and an unacknowledged 2xx.
+    /// Runs what is due of media, ringing, session timer, tones and an unacknowledged 2xx.
     pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         self.media.handle_timeout(ctx.now);
         self.pump(ctx);
@@ -120,6 +111,7 @@ impl Call {
         self.run_tones(ctx);
         self.run_awaited_ack(ctx);
         self.run_patience(ctx);
+        self.run_no_answer(ctx);
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -135,6 +127,7 @@ impl Call {
             ack,
             restart,
             patience,
+            self.gives_up_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -159,6 +152,25 @@ impl Call {
         self.pump(ctx);
     }
 
+    fn new(id: CallId, invite: Invite, phase: Phase, ctx: &Context<'_>) -> Self {
+        Self {
+            state: state::initial(id, ctx),
+            phase,
+            started: ctx.now,
+            setup: SetupTimes::default(),
+            invite,
+            dialog: None,
+            media: CallMedia::new(id),
+            timer: SessionTimer::new(ctx.signaling.identity.settings().session_expires),
+            tones: InfoTones::default(),
+            awaited_ack: None,
+            incoming: None,
+            restart: Restart::new(None),
+            patience: Patience::default(),
+            was_hung_up: false,
+        }
+    }
+
     fn id(&self) -> CallId {
         self.state.call
     }
@@ -179,6 +191,8 @@ impl Call {
             self.end_by_media(&error, ctx);
         } else if self.phase == Phase::Gathering && self.media.is_gathered() {
             self.offer(ctx);
+        } else if self.phase == Phase::Alerting {
+            self.answer_when_ready(ctx);
         } else if self.phase == Phase::Answered {
             self.run_restart(ctx);
             self.media.flush(ctx);
@@ -193,6 +207,9 @@ impl Call {
     }
 
     fn fail_media(&mut self, stage: Stage, hint: String, ctx: &mut Context<'_>) {
+        if self.phase == Phase::Alerting {
+            return self.refuse_by_media(stage, hint, ctx);
+        }
         self.finish(end::failure(Originator::Local, cause::WEBRTC_ERROR, stage, hint), ctx);
     }
 }

@@ -23,6 +23,17 @@ pub(super) struct AwaitedAck {
 }
 
 impl AwaitedAck {
+    /// Of a 2xx with our answer.
+    pub(super) fn new(cseq: u32, response: Vec<u8>, now: Instant) -> Self {
+        Self {
+            cseq,
+            response,
+            repeat: SuccessRepeat::new(now),
+            is_offer: false,
+            is_paused: false,
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         (!self.is_paused).then(|| self.repeat.poll_timeout())
     }
@@ -148,14 +159,14 @@ fn refuse_for_now(request: &Request, ctx: &mut Context<'_>) {
     ctx.respond(request, response);
 }
 
-fn refuse_type(request: &Request, ctx: &mut Context<'_>) {
+pub(super) fn refuse_type(request: &Request, ctx: &mut Context<'_>) {
     let mut response = ctx.response(request, 415, "Unsupported Media Type");
     response.headers.push(HeaderName::Accept, "application/sdp");
     ctx.respond(request, response);
 }
 
 /// 488 with the reason for people (RFC 3261 §20.43, warn-code 399).
-fn refuse_offer(request: &Request, error: &MediaError, ctx: &mut Context<'_>) {
+pub(super) fn refuse_offer(request: &Request, error: &MediaError, ctx: &mut Context<'_>) {
     let mut response = ctx.response(request, 488, "Not Acceptable Here");
     let text = format!("399 c2c.invalid {}", quote(&error.to_string()));
     response.headers.push(HeaderName::Warning, text);

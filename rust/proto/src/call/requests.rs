@@ -1,4 +1,5 @@
 //! Requests that arrive in the call's dialog.
+use super::state::Phase;
 use super::{Call, end};
 use crate::sip::header::HeaderName;
 use crate::sip::{Method, Reason, Request};
@@ -43,6 +44,9 @@ impl Call {
             };
             return ctx.refuse(&request, error.status(), reason);
         }
+        if self.phase == Phase::Alerting && !matches!(request.method, Method::Bye | Method::Options) {
+            return ctx.refuse(&request, 403, "Wrong Status");
+        }
         match request.method {
             Method::Invite => self.handle_reinvite(&request, ctx),
             Method::Bye => self.handle_bye(&request, ctx),
@@ -56,6 +60,9 @@ impl Call {
     fn handle_bye(&mut self, request: &Request, ctx: &mut Context<'_>) {
         ctx.refuse(request, 200, "OK");
         self.was_hung_up = true;
+        if self.phase == Phase::Alerting {
+            return self.cancelled_by_caller(ctx);
+        }
         let cause = request.headers.reasons().find_map(|reason: Reason<'_>| reason.cause);
         self.finish(end::hung_up(cause), ctx);
     }

@@ -13,13 +13,15 @@ pub(super) enum Phase {
     Gathering,
     /// INVITE is out.
     Inviting,
-    /// 2xx came and was acknowledged.
+    /// The far side's INVITE rings here.
+    Alerting,
+    /// 2xx came and was acknowledged, or was sent.
     Answered,
     /// The end was told; transactions may still finish in the background.
     Over,
 }
 
-/// The first snapshot of an outgoing call.
+/// The first snapshot of a call.
 pub(super) fn initial(call: CallId, ctx: &Context<'_>) -> CallState {
     CallState {
         call,
@@ -110,6 +112,7 @@ impl Call {
         self.timer.stop();
         self.tones.stop();
         self.awaited_ack = None;
+        self.incoming = None;
         self.drop_reinvite(ctx);
         self.restart.stop();
         self.patience.end();

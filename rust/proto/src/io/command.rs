@@ -29,6 +29,20 @@ pub enum Command {
         /// Headers added after CSeq, in order (`X-Source: webrtc`, ...).
         headers: Vec<(String, String)>,
     },
+    /// Answer a call that rings here.
+    Answer {
+        /// The call.
+        call: CallId,
+    },
+    /// Reject a call that rings here.
+    Reject {
+        /// The call.
+        call: CallId,
+        /// Status of the final response, 300 to 699; any other becomes 480.
+        status: u16,
+        /// Its reason phrase.
+        reason: String,
+    },
     /// Cancel, reject or hang up, whichever the call's state asks for.
     EndCall {
         /// The call.

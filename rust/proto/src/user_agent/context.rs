@@ -21,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) certificate: Arc<DtlsCertificate>,
     /// Drained after each input, and no input makes more than a few dozen.
     pub(crate) outputs: VecDeque<Output<Event>>,
+    /// Number of the next call that comes.
+    pub(crate) next_incoming: u64,
     /// Local addresses for calls, most wanted first, as far as is known.
     pub(crate) addresses: Vec<IpAddr>,
 }

@@ -1,10 +1,12 @@
 //! Messages that arrive: told apart, matched, and answered when they are nobody's (SDK facts section 6).
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::context::Context;
 use super::trace;
 use super::transactions::{Answer, Owner, Received};
 use super::{SessionParts, UserAgent};
+use crate::call::Call;
 use crate::call::requests::{Relation, answer_options, refuse_method};
 use crate::io::{CallId, Output};
 use crate::sip::header::HeaderName;
@@ -83,13 +85,14 @@ impl UserAgent {
     }
 
     fn handle_request(&mut self, request: Request, now: Instant) {
+        let addresses = self.connection.addresses().to_vec();
         let Some((session, mut ctx)) = self.session(now) else {
             return;
         };
         match ctx.signaling.transactions.handle_request(request) {
             Received::Absorbed => {}
             Received::Send(bytes) => ctx.output(Output::Send(bytes)),
-            Received::New(request) => session.dispatch(request, &mut ctx),
+            Received::New(request) => session.dispatch(request, &addresses, &mut ctx),
         }
     }
 
@@ -111,9 +114,15 @@ impl UserAgent {
 
 impl SessionParts<'_> {
     /// Gives a request to the call whose dialog it belongs to, or answers it.
-    fn dispatch(self, request: Request, ctx: &mut Context<'_>) {
+    fn dispatch(self, request: Request, addresses: &[IpAddr], ctx: &mut Context<'_>) {
         if refuse_required(&request, ctx) {
             return;
+        }
+        if request.method == Method::Cancel
+            && let Some(call) = self.calls.values_mut().find(|call| call.is_cancelled_by(&request))
+        {
+            ctx.refuse(&request, 200, "OK");
+            return call.cancelled_by_caller(ctx);
         }
         let mut related = self.calls.iter().map(|(id, call)| (*id, call.relation(&request)));
         match related.find(|(_, relation)| *relation != Relation::None) {
@@ -122,7 +131,23 @@ impl SessionParts<'_> {
             Some(_) if request.method == Method::Invite => ctx.refuse(&request, 491, "Request Pending"),
             Some(_) if request.method != Method::Ack => ctx.refuse(&request, 403, "Wrong Status"),
             Some(_) => {}
+            None if is_call_to_us(&request, ctx) => self.receive(request, addresses, ctx),
             None => answer_stranger(&request, ctx),
+        }
+    }
+
+    /// Lets a call ring that is wanted, if nothing else rings or talks.
+    fn receive(self, invite: Request, addresses: &[IpAddr], ctx: &mut Context<'_>) {
+        if invite.headers.get("Replaces").is_some() {
+            return ctx.refuse(&invite, 403, "Forbidden");
+        }
+        if addresses.is_empty() || self.calls.values().any(|call| !call.is_over()) {
+            return ctx.refuse(&invite, 486, "Busy Here");
+        }
+        let id = CallId(ctx.core.next_incoming);
+        ctx.core.next_incoming = ctx.core.next_incoming.saturating_add(1);
+        if let Some(call) = Call::receive(id, invite, addresses, ctx) {
+            self.calls.insert(id, call);
         }
     }
 
@@ -153,6 +178,14 @@ fn refuse_required(request: &Request, ctx: &mut Context<'_>) -> bool {
     true
 }
 
+/// Whether it is an INVITE for us, and such are wanted.
+fn is_call_to_us(request: &Request, ctx: &Context<'_>) -> bool {
+    let identity = &ctx.signaling.identity;
+    let is_new = request.headers.to().is_ok_and(|to| to.tag().is_none());
+    let is_wanted = request.method == Method::Invite && is_new && identity.settings().policy.accept_incoming;
+    is_wanted && request.uri.as_ref().scheme() == "sip" && identity.is_addressed_by(request.uri.as_ref())
+}
+
 /// Answers a request that belongs to no dialog of ours.
 fn answer_stranger(request: &Request, ctx: &mut Context<'_>) {
     let uri = request.uri.as_ref();
@@ -164,7 +197,7 @@ fn answer_stranger(request: &Request, ctx: &mut Context<'_>) {
         _ if is_tagged => ctx.refuse(request, 481, "Call/Transaction Does Not Exist"),
         _ if !ctx.signaling.identity.is_addressed_by(uri) => ctx.refuse(request, 404, "Not Found"),
         Method::Options => answer_options(request, ctx),
-        // calls to us are opt-in, and there is no way yet to opt in
+        // calls to us are opt-in
         Method::Invite => ctx.refuse(request, 403, "Forbidden"),
         Method::Bye | Method::Info | Method::Notify | Method::Update | Method::Prack => {
             ctx.refuse(request, 481, "Call/Transaction Does Not Exist");
@@ -173,7 +206,7 @@ fn answer_stranger(request: &Request, ctx: &mut Context<'_>) {
     }
 }
 
-/// A CANCEL always comes too late, as INVITEs are answered at once (RFC 3261 §9.2).
+/// A CANCEL of what does not ring here comes too late (RFC 3261 §9.2).
 fn answer_cancel(request: &Request, ctx: &mut Context<'_>) {
     if ctx.signaling.transactions.knows_cancelled(request) {
         ctx.refuse(request, 200, "OK");

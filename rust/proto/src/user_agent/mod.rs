@@ -63,6 +63,7 @@ impl UserAgent {
                 clock,
                 certificate,
                 outputs: VecDeque::new(),
+                next_incoming: CallId::FIRST_INCOMING.0,
                 addresses: Vec::new(),
             },
             connection: Connection::new(),
@@ -92,6 +93,11 @@ impl UserAgent {
             } => self.with_call(call, now, |call, ctx| call.send_info(request, &content_type, body, ctx)),
             Command::SendDtmf { call, request, dtmf } => {
                 self.with_call(call, now, |call, ctx| call.send_dtmf(request, &dtmf, ctx));
+            }
+            Command::Answer { call } => self.with_call(call, now, Call::answer),
+            Command::Reject { call, status, reason } => {
+                let status = if (300..700).contains(&status) { status } else { 480 };
+                self.with_call(call, now, |call, ctx| call.reject(status, &reason, ctx));
             }
             Command::EndCall { call, reason } => self.with_call(call, now, |call, ctx| call.hang_up(reason, ctx)),
             Command::SetMuted { call, muted } => self.with_call(call, now, |call, ctx| call.set_muted(muted, ctx)),

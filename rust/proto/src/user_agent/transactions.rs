@@ -171,17 +171,22 @@ impl Transactions {
         self.servers.iter().any(|server| server.key == key)
     }
 
-    /// The bytes of the final response to a request; starts a transaction where one is needed to wait for an ACK.
+    /// The bytes of a response to a request; starts a transaction where one is needed to wait for an ACK.
     pub(crate) fn respond(&mut self, request: &Request, response: &Response, now: Instant) -> Vec<u8> {
-        if request.method != Method::Invite || self.servers.len() >= MAX_SERVERS {
+        if request.method != Method::Invite {
+            return response.to_bytes();
+        }
+        let key = TransactionKey::of_received(request);
+        if let Some(server) = self.servers.iter_mut().find(|server| server.key == key) {
+            let bytes = server.machine.respond(response, now);
+            return bytes.unwrap_or_else(|| response.to_bytes());
+        }
+        if self.servers.len() >= MAX_SERVERS {
             return response.to_bytes();
         }
         let mut machine = InviteServerTransaction::new(request.clone());
         let bytes = machine.respond(response, now);
-        self.servers.push(Server {
-            key: TransactionKey::of_received(request),
-            machine,
-        });
+        self.servers.push(Server { key, machine });
         bytes.unwrap_or_else(|| response.to_bytes())
     }
 

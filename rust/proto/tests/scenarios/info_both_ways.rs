@@ -220,6 +220,7 @@ fn other_refusals_end_nothing() {
     let mut rig = in_call_with(CallPolicy {
         end_on_info_rejected: true,
         end_on_info_timeout: true,
+        ..CallPolicy::default()
     });
     send(&mut rig, 1, "{}");
     let info = rig.hear("INFO");

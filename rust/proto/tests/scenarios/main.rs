@@ -21,6 +21,7 @@ mod dtmf_both_ways;
 mod early_media;
 mod forked_answers;
 mod ice_servers;
+mod incoming_call;
 mod info_both_ways;
 mod keep_alive;
 mod malformed_messages;

@@ -1,0 +1,183 @@
+//! A call that the far side places: it rings at once, and is answered, rejected, cancelled or given up after a minute.
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::invite::{Invite, is_sdp};
+use super::reinvite::{AwaitedAck, refuse_offer, refuse_type};
+use super::restart::Restart;
+use super::state::Phase;
+use super::update::{asked_interval, refuse_interval};
+use super::{Call, end};
+use crate::io::{CallId, Event, Originator, Output, Stage};
+use crate::media::error::MediaError;
+use crate::sip::header::HeaderName;
+use crate::sip::transaction::TransactionKey;
+use crate::sip::{Dialog, Request, Response};
+use crate::user_agent::context::Context;
+
+/// How long it rings, as JsSIP does it.
+const NO_ANSWER: Duration = Duration::from_secs(60);
+
+/// The INVITE that waits for its final response.
+pub(super) struct Incoming {
+    invite: Request,
+    /// Our tag in all responses.
+    tag: String,
+    gives_up: Instant,
+    is_answered: bool,
+}
+
+impl Call {
+    /// Takes an INVITE from outside any dialog: rings, tells it, and asks for sockets. `None` when it was refused: one
+    /// without an offer (488), as there is nobody who would hear what our offer brings before the ACK.
+    pub(crate) fn receive(id: CallId, invite: Request, addresses: &[IpAddr], ctx: &mut Context<'_>) -> Option<Self> {
+        if refuse_interval(&invite, ctx) {
+            return None;
+        }
+        if invite.body.is_empty() {
+            refuse_offer(
+                &invite,
+                &MediaError::WrongState("an INVITE without an offer is not taken"),
+                ctx,
+            );
+            return None;
+        }
+        if !is_sdp(&invite.headers) {
+            refuse_type(&invite, ctx);
+            return None;
+        }
+        let tag = ctx.token();
+        let first_cseq = 1 + ctx.core.random.below(9999) as u32;
+        let Ok(dialog) = Dialog::from_request(&invite, &tag, first_cseq) else {
+            ctx.refuse(&invite, 400, "Bad Request");
+            return None;
+        };
+        let mut call = Self::new(id, Invite::received(ctx), Phase::Alerting, ctx);
+        call.state.incoming = true;
+        call.restart = Restart::new(addresses.first().copied());
+        call.dialog = Some(dialog);
+        call.incoming = Some(Incoming {
+            invite,
+            tag,
+            gives_up: ctx.now + NO_ANSWER,
+            is_answered: false,
+        });
+        call.alert(addresses, ctx);
+        Some(call)
+    }
+
+    /// Answers the call as soon as its candidates are gathered.
+    pub(crate) fn answer(&mut self, ctx: &mut Context<'_>) {
+        if let Some(incoming) = self.incoming.as_mut().filter(|_| self.phase == Phase::Alerting) {
+            incoming.is_answered = true;
+            self.pump(ctx);
+        }
+    }
+
+    /// Rejects the call with this status.
+    pub(crate) fn reject(&mut self, status: u16, reason: &str, ctx: &mut Context<'_>) {
+        if self.phase == Phase::Alerting {
+            self.refuse_invite(status, reason, ctx);
+            self.finish(end::refused(Originator::Local, end::cause::REJECTED), ctx);
+        }
+    }
+
+    /// Whether a CANCEL names the INVITE that rings here.
+    pub(crate) fn is_cancelled_by(&self, cancel: &Request) -> bool {
+        let key = TransactionKey::cancelled_by(cancel);
+        let incoming = self.incoming.as_ref().filter(|_| self.phase == Phase::Alerting);
+        incoming.is_some_and(|incoming| TransactionKey::of_received(&incoming.invite) == key)
+    }
+
+    /// The caller gave up, by CANCEL (RFC 3261 §9.2) or by BYE in the early dialog (§15.1.2); that request was answered.
+    pub(crate) fn cancelled_by_caller(&mut self, ctx: &mut Context<'_>) {
+        self.refuse_invite(487, "Request Terminated", ctx);
+        self.finish(end::refused(Originator::Remote, end::cause::CANCELED), ctx);
+    }
+
+    /// Sends the final response that the INVITE still waits for.
+    pub(super) fn refuse_invite(&mut self, status: u16, reason: &str, ctx: &mut Context<'_>) {
+        if let Some(incoming) = self.incoming.take() {
+            let response = Response::new(&incoming.invite, status, reason, Some(&incoming.tag));
+            ctx.respond(&incoming.invite, response);
+        }
+    }
+
+    /// When nobody will have answered.
+    pub(super) fn gives_up_at(&self) -> Option<Instant> {
+        self.incoming.as_ref().map(|incoming| incoming.gives_up)
+    }
+
+    /// Gives up ringing when it is time.
+    pub(super) fn run_no_answer(&mut self, ctx: &mut Context<'_>) {
+        if self.gives_up_at().is_some_and(|at| at <= ctx.now) {
+            self.refuse_invite(408, "Request Timeout", ctx);
+            self.finish(end::refused(Originator::Local, end::cause::NO_ANSWER), ctx);
+        }
+    }
+
+    /// Sends the 200 if the call was answered and its candidates are there.
+    pub(super) fn answer_when_ready(&mut self, ctx: &mut Context<'_>) {
+        let is_ready = self.media.is_gathered() && self.incoming.as_ref().is_some_and(|one| one.is_answered);
+        let Some(incoming) = self.incoming.take_if(|_| is_ready) else {
+            return;
+        };
+        match self.media.accept_offer(&incoming.invite.body, ctx) {
+            Ok(answer) => self.accept_invite(&incoming, answer, ctx),
+            Err(error) => {
+                let hint = error.to_string();
+                let end = end::failure(
+                    Originator::System,
+                    end::cause::BAD_MEDIA_DESCRIPTION,
+                    error.stage(),
+                    hint,
+                );
+                self.incoming = Some(incoming);
+                self.refuse_invite(488, "Not Acceptable Here", ctx);
+                self.finish(end, ctx);
+            }
+        }
+    }
+
+    fn alert(&mut self, addresses: &[IpAddr], ctx: &mut Context<'_>) {
+        if let Some(incoming) = &self.incoming {
+            let mut ringing = Response::new(&incoming.invite, 180, "Ringing", Some(&incoming.tag));
+            let contact = ctx.signaling.identity.contact();
+            ringing.headers.push(HeaderName::Contact, contact);
+            ctx.respond(&incoming.invite, ringing);
+        }
+        ctx.emit(Event::CallCreated(self.state));
+        self.ring(ctx);
+        ctx.output(Output::BindUdp {
+            call: self.id(),
+            addresses: addresses.to_vec(),
+        });
+    }
+
+    /// 200 with our answer, repeated until its ACK comes.
+    fn accept_invite(&mut self, incoming: &Incoming, answer: String, ctx: &mut Context<'_>) {
+        let invite = &incoming.invite;
+        let mut response = Response::new(invite, 200, "OK", Some(&incoming.tag));
+        let contact = ctx.signaling.identity.contact();
+        response.headers.push(HeaderName::Contact, contact);
+        let granted = self.timer.handle_request(asked_interval(invite), ctx.now);
+        response.headers.push(HeaderName::SessionExpires, granted);
+        response.body = answer.into_bytes();
+        if let Some(dialog) = &mut self.dialog {
+            dialog.confirm_called();
+        }
+        let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
+        self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(invite, response), ctx.now));
+        self.answered(ctx);
+        self.pump(ctx);
+    }
+
+    /// Media failed before the answer.
+    pub(super) fn refuse_by_media(&mut self, stage: Stage, hint: String, ctx: &mut Context<'_>) {
+        self.refuse_invite(500, "Server Internal Error", ctx);
+        self.finish(
+            end::failure(Originator::Local, end::cause::WEBRTC_ERROR, stage, hint),
+            ctx,
+        );
+    }
+}

@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use crate::support::far_end::FarEnd;
+use crate::support::messages::{Draft, stranger};
+use crate::support::rig::ALL_CODECS;
+use crate::support::{Heard, Rig};
+use c2c_proto::io::{CallId, CallPolicy, Command, SipSettings};
+
+const INCOMING: CallId = CallId::FIRST_INCOMING;
+
+/// A client that takes calls, and the far side's INVITE with its offer.
+fn reachable() -> (Rig, Draft) {
+    let mut rig = Rig::new();
+    let settings = SipSettings {
+        register: false,
+        policy: CallPolicy {
+            accept_incoming: true,
+            ..CallPolicy::default()
+        },
+        ..Rig::settings()
+    };
+    rig.command(Command::Connect(Box::new(settings)));
+    rig.open();
+    rig.events();
+    rig.is_deaf = true;
+    let address = "127.0.0.1:30000".parse().unwrap();
+    let mut far = FarEnd::new(address, &ALL_CODECS, rig.clock, rig.now);
+    let offer = far.session.create_offer(rig.now).unwrap();
+    rig.far = Some(far);
+    let invite = stranger("INVITE", "sip:caller@realm.example").sdp(&offer);
+    (rig, invite)
+}
+
+/// It rings; gives the 180.
+fn ringing() -> (Rig, Heard) {
+    let (mut rig, invite) = reachable();
+    rig.say(&invite);
+    let ringing = rig.hear("SIP/2.0");
+    assert_eq!(ringing.second(), "180");
+    assert!(ringing.header("To").contains(";tag="));
+    assert_eq!(rig.events(), ["CallCreated", "Ringing"]);
+    (rig, ringing)
+}
+
+/// A request of the caller in the dialog.
+fn request(ringing: &Heard, method: &str, cseq: u32) -> Draft {
+    Draft::new(format!("{method} sip:caller@realm.example SIP/2.0"))
+        .header(
+            "Via",
+            &format!("SIP/2.0/WSS gateway.example;branch=z9hG4bK{method}{cseq}"),
+        )
+        .header("To", ringing.header("To"))
+        .header("From", ringing.header("From"))
+        .header("Call-ID", ringing.header("Call-ID"))
+        .header("CSeq", &format!("{cseq} {method}"))
+}
+
+fn end_of(rig: &mut Rig, status: &str, event: &str) {
+    assert_eq!(rig.hear("SIP/2.0").second(), status);
+    assert_eq!(rig.events(), [event]);
+}
+
+#[test]
+fn an_answered_call_has_sound_and_ends_with_bye() {
+    let (mut rig, ringing) = ringing();
+    rig.command(Command::Answer { call: INCOMING });
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!((ok.second(), ok.header("To")), ("200", ringing.header("To")));
+    assert!(ok.get("Contact").is_some() && ok.get("Session-Expires").is_some());
+    assert_eq!(rig.events(), ["TrackAdded", "Answered"]);
+    rig.far
+        .as_mut()
+        .unwrap()
+        .session
+        .handle_answer(ok.body.as_bytes(), rig.now)
+        .unwrap();
+    rig.say(&request(&ringing, "ACK", 1));
+    rig.advance(Duration::from_secs(3));
+    assert_eq!(rig.events(), ["MediaConnected"]);
+    assert!(rig.far.as_ref().unwrap().is_connected());
+    rig.hear_nothing();
+    rig.say(&request(&ringing, "BYE", 2));
+    end_of(&mut rig, "200", "Ended remote Terminated");
+}
+
+#[test]
+fn a_200_is_repeated_until_it_is_acknowledged_or_given_up() {
+    let (mut rig, _) = ringing();
+    rig.command(Command::Answer { call: INCOMING });
+    rig.events();
+    rig.inbox.clear();
+    rig.advance(Duration::from_secs(2));
+    assert_eq!((rig.hear_status(), rig.hear_status()), (200, 200));
+    rig.advance(Duration::from_secs(31));
+    rig.inbox.retain(|bytes| bytes.starts_with(b"BYE"));
+    assert_eq!(rig.hear("BYE").header("Reason"), "SIP ;cause=408; text=\"No ACK\"");
+    assert_eq!(rig.events().last().unwrap(), "Ended local No ACK");
+}
+
+#[test]
+fn a_call_may_be_rejected() {
+    let (mut rig, _) = ringing();
+    let reason = "Busy Here".to_owned();
+    rig.command(Command::Reject {
+        call: INCOMING,
+        status: 486,
+        reason,
+    });
+    end_of(&mut rig, "486", "Failed local Rejected");
+}
+
+#[test]
+fn ending_a_call_that_rings_rejects_it() {
+    let (mut rig, _) = ringing();
+    rig.command(Command::EndCall {
+        call: INCOMING,
+        reason: None,
+    });
+    end_of(&mut rig, "480", "Failed local Rejected");
+}
+
+#[test]
+fn nobody_answers_for_a_minute() {
+    let (mut rig, _) = ringing();
+    rig.advance(Duration::from_secs(59));
+    rig.hear_nothing();
+    rig.advance(Duration::from_secs(2));
+    end_of(&mut rig, "408", "Failed local No Answer");
+}
+
+#[test]
+fn the_caller_cancels() {
+    let (mut rig, ringing) = ringing();
+    let cancel = stranger("CANCEL", "sip:caller@realm.example");
+    let text = String::from_utf8(cancel.bytes()).unwrap();
+    rig.say_bytes(
+        text.replace("z9hG4bKstrangerCANCEL", "z9hG4bKstrangerINVITE")
+            .as_bytes(),
+    );
+    assert_eq!(rig.hear_status(), 200);
+    end_of(&mut rig, "487", "Failed remote Canceled");
+    rig.say(&request(&ringing, "BYE", 2));
+    assert_eq!(rig.hear_status(), 481);
+}
+
+#[test]
+fn what_is_no_plain_call_is_refused() {
+    for (headers, status) in [
+        (("Replaces", "a;from-tag=b;to-tag=c"), 403),
+        (("Require", "100rel"), 420),
+        (("Session-Expires", "10"), 422),
+    ] {
+        let (mut rig, invite) = reachable();
+        rig.say(&invite.header(headers.0, headers.1));
+        assert_eq!(rig.hear_status(), status);
+        assert_eq!(rig.events(), Vec::<String>::new());
+    }
+    let (mut rig, _) = reachable();
+    rig.say(&stranger("INVITE", "sip:caller@realm.example"));
+    assert_eq!(rig.hear_status(), 488);
+}
+
+#[test]
+fn a_second_call_finds_it_busy() {
+    let (mut rig, _) = ringing();
+    let (_, invite) = reachable();
+    let text = String::from_utf8(invite.bytes()).unwrap();
+    let other = text
+        .replace("z9hG4bKstranger", "z9hG4bKother")
+        .replace("stranger-call", "other-call");
+    rig.say_bytes(other.as_bytes());
+    assert_eq!(rig.hear_status(), 486);
+    assert_eq!(rig.events(), Vec::<String>::new());
+}
