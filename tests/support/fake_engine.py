@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 START = 1_700_000_000.0
 FRAME_RATE = 50
+FIRST_INCOMING = 1 << 63
 
 
 class FakeEngine:
@@ -105,6 +106,14 @@ class FakeEngine:
         if self._take("start_call", call, target, headers):
             self.tell(Event.CallCreated(self.calls[call].state("init")))
 
+    def answer_call(self, call: int) -> None:
+        if self._take("answer_call", call):
+            self.answer()
+
+    def reject_call(self, call: int, status: int, reason: str) -> None:
+        if self._take("reject_call", call, status, reason):
+            self.finish(CallEnd("local", "Rejected", None, None, None, ""))
+
     def end_call(self, call: int, status: int | None = None, text: str = "") -> None:
         if self._take("end_call", call, status, text):
             self.hang_up("local")
@@ -153,6 +162,13 @@ class FakeEngine:
             self.tell(Event.Closed())
 
     # what the far side does
+
+    def call_us(self) -> int:
+        """Has the far side call; returns the call's number."""
+        call = FakeCall(FIRST_INCOMING, incoming=True)
+        self.calls[call.number] = call
+        self.tell(Event.CallCreated(call.state("init")), Event.Ringing(call.state("ringing")))
+        return call.number
 
     def ring(self) -> None:
         self.tell(Event.Ringing(self.call.state("ringing")))
@@ -222,15 +238,16 @@ class FakeEngine:
 class FakeCall:
     """What the engine knows of a call."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, incoming: bool = False) -> None:
         self.number = number
+        self.incoming = incoming
         self.answered = False
         self.muted = False
         self.remote_hold = False
 
     def state(self, status: str) -> CallState:
         answer_time = START + 1 if self.answered else None
-        return CallState(self.number, status, False, START, answer_time, self.muted, False, self.remote_hold)
+        return CallState(self.number, status, self.incoming, START, answer_time, self.muted, False, self.remote_hold)
 
 
 class FakeReader:

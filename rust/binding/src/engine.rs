@@ -155,6 +155,17 @@ impl Engine {
         )
     }
 
+    /// Answers a call that rings here.
+    fn answer_call(&self, py: Python<'_>, call: u64) -> PyResult<()> {
+        self.command(py, Command::Answer { call: CallId(call) })
+    }
+
+    /// Rejects a call that rings here.
+    fn reject_call(&self, py: Python<'_>, call: u64, status: u16, reason: String) -> PyResult<()> {
+        let call = CallId(call);
+        self.command(py, Command::Reject { call, status, reason })
+    }
+
     #[pyo3(signature = (call, status=None, text=""))]
     fn end_call(&self, py: Python<'_>, call: u64, status: Option<u16>, text: &str) -> PyResult<()> {
         let reason = status.map(|status| (status, text.to_owned()));

@@ -22,8 +22,12 @@ impl SipSettings {
     #[pyo3(signature = (*, websocket_uri, user, realm, username="", password="", register=true,
         user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None, ice=None,
         reconnect_limit=60.0, keep_alive=7.0, keep_alive_kind="ping", end_on_info_rejected=false,
-        end_on_info_timeout=false))]
-    #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
+        end_on_info_timeout=false, accept_incoming=false))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "keyword-only in Python"
+    )]
     fn new(
         websocket_uri: String,
         user: String,
@@ -41,6 +45,7 @@ impl SipSettings {
         keep_alive_kind: &str,
         end_on_info_rejected: bool,
         end_on_info_timeout: bool,
+        accept_incoming: bool,
     ) -> PyResult<Self> {
         Ok(Self(io::SipSettings {
             websocket_uri,
@@ -62,6 +67,7 @@ impl SipSettings {
             policy: CallPolicy {
                 end_on_info_rejected,
                 end_on_info_timeout,
+                accept_incoming,
             },
         }))
     }

@@ -41,8 +41,8 @@ impl Call {
     /// Ends the call in the way that its phase asks for.
     pub(super) fn end(&mut self, end: CallEnd, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         match self.phase {
-            Phase::Gathering | Phase::Over => {}
-            Phase::Alerting => self.refuse_invite(480, "Temporarily Unavailable", ctx),
+            // `finish` refuses what rings here
+            Phase::Gathering | Phase::Alerting | Phase::Over => {}
             Phase::Inviting => self.cancel(reason, ctx),
             Phase::Answered => self.bye(reason.as_ref(), ctx),
         }

@@ -3,13 +3,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::invite::{Invite, is_sdp};
-use super::reinvite::{AwaitedAck, refuse_offer, refuse_type};
+use super::reinvite::{AwaitedAck, refuse_type};
 use super::restart::Restart;
 use super::state::Phase;
 use super::update::{asked_interval, refuse_interval};
 use super::{Call, end};
 use crate::io::{CallId, Event, Originator, Output, Stage};
-use crate::media::error::MediaError;
 use crate::sip::header::HeaderName;
 use crate::sip::transaction::TransactionKey;
 use crate::sip::{Dialog, Request, Response};
@@ -28,21 +27,13 @@ pub(super) struct Incoming {
 }
 
 impl Call {
-    /// Takes an INVITE from outside any dialog: rings, tells it, and asks for sockets. `None` when it was refused: one
-    /// without an offer (488), as there is nobody who would hear what our offer brings before the ACK.
+    /// Takes an INVITE from outside any dialog: rings, tells it, and asks for sockets. `None` when it was refused. One
+    /// without an offer gets ours in the 200, and its ACK brings the answer.
     pub(crate) fn receive(id: CallId, invite: Request, addresses: &[IpAddr], ctx: &mut Context<'_>) -> Option<Self> {
         if refuse_interval(&invite, ctx) {
             return None;
         }
-        if invite.body.is_empty() {
-            refuse_offer(
-                &invite,
-                &MediaError::WrongState("an INVITE without an offer is not taken"),
-                ctx,
-            );
-            return None;
-        }
-        if !is_sdp(&invite.headers) {
+        if !invite.body.is_empty() && !is_sdp(&invite.headers) {
             refuse_type(&invite, ctx);
             return None;
         }
@@ -116,24 +107,19 @@ impl Call {
         }
     }
 
-    /// Sends the 200 if the call was answered and its candidates are there.
+    /// Sends the 200 if the call was answered, its candidates are there and the connection is.
     pub(super) fn answer_when_ready(&mut self, ctx: &mut Context<'_>) {
-        let is_ready = self.media.is_gathered() && self.incoming.as_ref().is_some_and(|one| one.is_answered);
-        let Some(incoming) = self.incoming.take_if(|_| is_ready) else {
+        let is_ready = self.media.is_gathered() && ctx.is_open;
+        let Some(incoming) = self.incoming.take_if(|incoming| is_ready && incoming.is_answered) else {
             return;
         };
-        match self.media.accept_offer(&incoming.invite.body, ctx) {
-            Ok(answer) => self.accept_invite(&incoming, answer, ctx),
+        match self.media.describe_called(&incoming.invite.body, ctx) {
+            Ok(description) => self.accept_invite(&incoming, description, ctx),
             Err(error) => {
-                let hint = error.to_string();
-                let end = end::failure(
-                    Originator::System,
-                    end::cause::BAD_MEDIA_DESCRIPTION,
-                    error.stage(),
-                    hint,
-                );
                 self.incoming = Some(incoming);
                 self.refuse_invite(488, "Not Acceptable Here", ctx);
+                let cause = end::cause::BAD_MEDIA_DESCRIPTION;
+                let end = end::failure(Originator::System, cause, error.stage(), error.to_string());
                 self.finish(end, ctx);
             }
         }
@@ -154,20 +140,21 @@ impl Call {
         });
     }
 
-    /// 200 with our answer, repeated until its ACK comes.
-    fn accept_invite(&mut self, incoming: &Incoming, answer: String, ctx: &mut Context<'_>) {
+    /// 200 with our answer or offer, repeated until its ACK comes.
+    fn accept_invite(&mut self, incoming: &Incoming, description: String, ctx: &mut Context<'_>) {
         let invite = &incoming.invite;
         let mut response = Response::new(invite, 200, "OK", Some(&incoming.tag));
         let contact = ctx.signaling.identity.contact();
         response.headers.push(HeaderName::Contact, contact);
         let granted = self.timer.handle_request(asked_interval(invite), ctx.now);
         response.headers.push(HeaderName::SessionExpires, granted);
-        response.body = answer.into_bytes();
+        response.body = description.into_bytes();
         if let Some(dialog) = &mut self.dialog {
             dialog.confirm_called();
         }
         let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
-        self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(invite, response), ctx.now));
+        let is_offer = invite.body.is_empty();
+        self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(invite, response), is_offer, ctx.now));
         self.answered(ctx);
         self.pump(ctx);
     }

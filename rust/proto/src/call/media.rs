@@ -94,13 +94,17 @@ impl CallMedia {
         Ok(())
     }
 
-    /// Our answer to the offer of an INVITE, which makes the track.
-    pub(super) fn accept_offer(&mut self, sdp: &[u8], ctx: &mut Context<'_>) -> Result<String, MediaError> {
-        let answer = self.handle_offer(sdp, ctx.now)?;
+    /// What answers the far side's INVITE, and makes the track: our answer, or our offer to one without an offer.
+    pub(super) fn describe_called(&mut self, sdp: &[u8], ctx: &mut Context<'_>) -> Result<String, MediaError> {
+        let description = if sdp.is_empty() {
+            self.create_offer(ctx.now)?
+        } else {
+            self.handle_offer(sdp, ctx.now)?
+        };
         if !std::mem::replace(&mut self.has_track, true) {
             ctx.emit(Event::TrackAdded(self.call));
         }
-        Ok(answer)
+        Ok(description)
     }
 
     /// Our answer to an offer in mid-call.

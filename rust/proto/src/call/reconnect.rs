@@ -54,6 +54,8 @@ impl Call {
                 self.end(end::connection_lost_again(MAX_LOSSES), None, ctx);
             }
             Phase::Inviting => self.repeat_invite(ctx),
+            // an answer of ours may have waited
+            Phase::Alerting => self.pump(ctx),
             Phase::Answered => {
                 self.repeat_ack(ctx);
                 self.repeat_success(ctx);

@@ -23,13 +23,12 @@ pub(super) struct AwaitedAck {
 }
 
 impl AwaitedAck {
-    /// Of a 2xx with our answer.
-    pub(super) fn new(cseq: u32, response: Vec<u8>, now: Instant) -> Self {
+    pub(super) fn new(cseq: u32, response: Vec<u8>, is_offer: bool, now: Instant) -> Self {
         Self {
             cseq,
             response,
             repeat: SuccessRepeat::new(now),
-            is_offer: false,
+            is_offer,
             is_paused: false,
         }
     }
@@ -141,13 +140,8 @@ impl Call {
         let granted = self.timer.handle_request(asked_interval(request), ctx.now);
         response.headers.push(HeaderName::SessionExpires, granted);
         response.body = sdp.into_bytes();
-        self.awaited_ack = Some(AwaitedAck {
-            cseq: request.headers.cseq().map_or(0, |cseq| cseq.number),
-            response: ctx.respond(request, response),
-            repeat: SuccessRepeat::new(ctx.now),
-            is_offer,
-            is_paused: false,
-        });
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(request, response), is_offer, ctx.now));
     }
 }
 
@@ -166,7 +160,7 @@ pub(super) fn refuse_type(request: &Request, ctx: &mut Context<'_>) {
 }
 
 /// 488 with the reason for people (RFC 3261 §20.43, warn-code 399).
-pub(super) fn refuse_offer(request: &Request, error: &MediaError, ctx: &mut Context<'_>) {
+fn refuse_offer(request: &Request, error: &MediaError, ctx: &mut Context<'_>) {
     let mut response = ctx.response(request, 488, "Not Acceptable Here");
     let text = format!("399 c2c.invalid {}", quote(&error.to_string()));
     response.headers.push(HeaderName::Warning, text);

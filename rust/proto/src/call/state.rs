@@ -112,7 +112,7 @@ impl Call {
         self.timer.stop();
         self.tones.stop();
         self.awaited_ack = None;
-        self.incoming = None;
+        self.refuse_invite(480, "Temporarily Unavailable", ctx);
         self.drop_reinvite(ctx);
         self.restart.stop();
         self.patience.end();

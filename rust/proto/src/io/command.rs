@@ -108,6 +108,8 @@ impl fmt::Debug for Command {
                 let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
                 write!(f, "StartCall {call:?} to {target:?} with {names:?}")
             }
+            Self::Answer { call } => write!(f, "Answer {call:?}"),
+            Self::Reject { call, status, .. } => write!(f, "Reject {call:?} {status}"),
             Self::EndCall { call, reason } => write!(f, "EndCall {call:?} {reason:?}"),
             Self::SendInfo {
                 call,

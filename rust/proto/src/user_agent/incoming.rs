@@ -138,6 +138,9 @@ impl SessionParts<'_> {
 
     /// Lets a call ring that is wanted, if nothing else rings or talks.
     fn receive(self, invite: Request, addresses: &[IpAddr], ctx: &mut Context<'_>) {
+        if ctx.signaling.transactions.has_merged(&invite) {
+            return ctx.refuse(&invite, 482, "Loop Detected");
+        }
         if invite.headers.get("Replaces").is_some() {
             return ctx.refuse(&invite, 403, "Forbidden");
         }

@@ -9,7 +9,7 @@ use crate::io::CallId;
 use crate::sip::digest::Attempts;
 use crate::sip::transaction::{
     ClientTransaction, Expiry, InviteClientTransaction, InviteResponse, InviteServerTransaction, ResponseClass,
-    Retransmission, TransactionKey,
+    Retransmission, TransactionKey, is_merged,
 };
 use crate::sip::{Method, Reason, Request, Response};
 
@@ -165,6 +165,12 @@ impl Transactions {
         }
     }
 
+    /// Whether a request came before on another path (RFC 3261 §8.2.2.2).
+    pub(crate) fn has_merged(&self, request: &Request) -> bool {
+        let mut ongoing = self.servers.iter().map(|server| server.machine.invite());
+        ongoing.any(|ongoing| is_merged(request, ongoing))
+    }
+
     /// Whether the INVITE that a CANCEL names is known.
     pub(crate) fn knows_cancelled(&self, cancel: &Request) -> bool {
         let key = TransactionKey::cancelled_by(cancel);
@@ -214,15 +220,18 @@ impl Transactions {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let running = self.clients.iter().filter(|client| self.may_send(client.sent.owner));
         let clients = running.filter_map(|client| client.machine.poll_timeout());
-        let servers = self.servers.iter().filter_map(|server| server.machine.poll_timeout());
+        let servers = self.servers.iter().filter(|_| self.is_connected());
+        let servers = servers.filter_map(|server| server.machine.poll_timeout());
         clients.chain(servers).min()
     }
 
     /// Ends what is due; gives the requests that nobody answered.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Answer> {
-        for server in &mut self.servers {
-            // an unacknowledged refusal is nobody's trouble
-            server.machine.handle_timeout(now);
+        if self.is_connected() {
+            for server in &mut self.servers {
+                // an unacknowledged refusal is nobody's trouble
+                server.machine.handle_timeout(now);
+            }
         }
         self.servers.retain(|server| !server.machine.is_terminated());
         let mut unanswered = Vec::new();

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::support::messages::stranger;
+use crate::support::far_end::FarEnd;
+use crate::support::messages::{Draft, stranger};
 use crate::support::registrar::{challenge, granted};
+use crate::support::rig::ALL_CODECS;
 use crate::support::{Heard, Rig, ServerDialog};
 use c2c_proto::dtmf::{DtmfRequest, DtmfTransport};
-use c2c_proto::io::{CallId, Command, Event, KeepAlive, SipSettings, TransportInput};
+use c2c_proto::io::{CallId, CallPolicy, Command, Event, KeepAlive, SipSettings, TransportInput};
 use c2c_proto::media::clip::Clip;
 use c2c_proto::media::codec::Codec;
 use c2c_proto::media::description::Direction;
@@ -45,6 +47,12 @@ enum Step {
     Again(usize),
     Garbage(Vec<u8>),
     Stranger(usize),
+    /// A call to us, with or without an offer, perhaps the last one on another path.
+    CallUs(bool, bool),
+    /// The call to us is answered or rejected.
+    Decide(usize, bool),
+    /// The far side gives up, or acknowledges our 200.
+    CancelOrAck(bool),
     Wait(u64),
     CutNetwork(bool),
     /// The machine's addresses are others, or were looked at.
@@ -98,6 +106,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => index.clone().prop_map(Step::Again),
         2 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::Garbage),
         2 => index.clone().prop_map(Step::Stranger),
+        6 => (any::<bool>(), 0..6_u8).prop_map(|(offers, merged)| Step::CallUs(offers, merged == 0)),
+        8 => (index.clone(), 0..4_u8).prop_map(|(call, rejects)| Step::Decide(call, rejects > 0)),
+        6 => (0..4_u8).prop_map(|cancels| Step::CancelOrAck(cancels == 0)),
         10 => prop_oneof![3 => 0..2_000_u64, 1 => 0..40_000_u64].prop_map(Step::Wait),
         1 => any::<bool>().prop_map(Step::CutNetwork),
         2 => index.clone().prop_map(Step::Addresses),
@@ -112,6 +123,8 @@ struct World {
     requests: Vec<Heard>,
     said: Vec<Vec<u8>>,
     dialogs: Vec<ServerDialog>,
+    /// The last call to us: the number of its INVITE, and our 200.
+    called: (u32, Option<Heard>),
     calls: u64,
     events: Vec<Event>,
 }
@@ -123,6 +136,7 @@ impl World {
             requests: Vec::new(),
             said: Vec::new(),
             dialogs: Vec::new(),
+            called: (0, None),
             calls: 0,
             events: Vec::new(),
         }
@@ -147,6 +161,9 @@ impl World {
                 let draft = stranger(METHODS[method % METHODS.len()], "sip:caller@realm.example");
                 self.rig.say(&draft);
             }
+            Step::CallUs(offers, is_merged) => self.call_us(offers, is_merged),
+            Step::Decide(call, answers) => self.decide(call, answers),
+            Step::CancelOrAck(cancels) => self.cancel_or_acknowledge(cancels),
             Step::Wait(milliseconds) => self.rig.advance(Duration::from_millis(milliseconds)),
             Step::CutNetwork(is_down) => self.rig.network.is_down = is_down,
             Step::Addresses(choice) => self.rig.addresses(ADDRESSES[choice % ADDRESSES.len()]),
@@ -165,7 +182,7 @@ impl World {
     }
 
     fn command(&mut self, step: &Step) {
-        let call = |index: usize| CallId(index as u64 % self.calls.max(1) + 1);
+        let call = |index: usize| self.pick_call(index);
         let command = match *step {
             Step::Connect(register) => Command::Connect(Box::new(settings(register))),
             Step::Renew(newer) => Command::Renew(newer.then(|| Box::new(settings(true)))),
@@ -235,6 +252,63 @@ impl World {
         self.say(draft.bytes());
     }
 
+    /// How many calls to us were told.
+    fn incoming(&self) -> u64 {
+        let is_one = |event: &&Event| matches!(event, Event::CallCreated(state) if state.incoming);
+        self.events.iter().filter(is_one).count() as u64
+    }
+
+    fn pick_call(&self, index: usize) -> CallId {
+        match (index % 3, self.incoming()) {
+            (0, incoming @ 1..) => CallId(CallId::FIRST_INCOMING.0 + incoming - 1),
+            _ => CallId(index as u64 % self.calls.max(1) + 1),
+        }
+    }
+
+    fn decide(&mut self, index: usize, answers: bool) {
+        let call = self.pick_call(index);
+        self.rig.command(if answers {
+            Command::Answer { call }
+        } else {
+            let (status, reason) = ([486, 603, 42][index / 3 % 3], "No".into());
+            Command::Reject { call, status, reason }
+        });
+    }
+
+    fn call_us(&mut self, offers: bool, is_merged: bool) {
+        if !is_merged || self.called.0 == 0 {
+            self.called = (self.called.0 + 1, None);
+        }
+        let branch = if is_merged { "merged" } else { "" };
+        let mut invite = calling("INVITE", "INVITE", branch, self.called.0);
+        if offers {
+            let address = "127.0.0.1:30000".parse().unwrap();
+            let mut far = FarEnd::new(address, &ALL_CODECS, self.rig.clock, self.rig.now);
+            invite = invite.sdp(&far.session.create_offer(self.rig.now).unwrap());
+            self.rig.far = Some(far);
+        }
+        self.say(invite.bytes());
+    }
+
+    fn cancel_or_acknowledge(&mut self, cancels: bool) {
+        let (number, accepted) = self.called.clone();
+        if cancels {
+            return self.say(calling("CANCEL", "INVITE", "", number).bytes());
+        }
+        let Some(ok) = accepted else { return };
+        let mut dialog = ServerDialog::of_response(&ok);
+        let ack = dialog.numbered("ACK", 1);
+        let now = self.rig.now;
+        let far = self.rig.far.as_mut().filter(|far| far.session.is_offering());
+        let ack = match far.map(|far| far.session.handle_answer(ok.body.as_bytes(), now)) {
+            None => ack.sdp(&self.rig.far_answer(&ok.body, &ALL_CODECS)),
+            Some(_) => ack,
+        };
+        dialog.cseq = 100;
+        self.dialogs.push(dialog);
+        self.say(ack.bytes());
+    }
+
     fn request(&mut self, dialog: usize, method: &str, old: bool) {
         let offer = self.offer(dialog);
         let count = self.dialogs.len().max(1);
@@ -275,9 +349,17 @@ impl World {
             self.rig.close(None, "");
         }
         let heard = self.rig.inbox.drain(..).filter(|bytes| !bytes.starts_with(b"\r\n"));
-        let requests = heard.map(|bytes| Heard::parse(&bytes));
-        self.requests
-            .extend(requests.filter(|message| !["SIP/2.0", "ACK"].contains(&message.method())));
+        for message in heard.map(|bytes| Heard::parse(&bytes)) {
+            let number = format!("calling-{}", self.called.0);
+            match message.method() {
+                "SIP/2.0" if message.second() == "200" && message.header("Call-ID") == number => {
+                    let is_invite = message.header("CSeq").ends_with("INVITE") && !message.body.is_empty();
+                    self.called.1 = is_invite.then_some(message).or(self.called.1.take());
+                }
+                "SIP/2.0" | "ACK" => {}
+                _ => self.requests.push(message),
+            }
+        }
         self.events.append(&mut self.rig.unseen);
     }
 
@@ -287,7 +369,8 @@ impl World {
         self.rig.network.is_down = true;
         self.rig.is_deaf = true;
         self.rig.advance(Duration::from_secs(600));
-        for call in 1..=self.calls {
+        let first = CallId::FIRST_INCOMING.0;
+        for call in (1..=self.calls).chain(first..first + self.incoming()) {
             let reason = None;
             self.rig.command(Command::EndCall {
                 call: CallId(call),
@@ -298,7 +381,8 @@ impl World {
         self.collect();
         assert_eq!(self.rig.agent.transactions(), 0);
         let is_end = |event: &&Event| matches!(event, Event::Ended(..) | Event::Failed(..));
-        assert_eq!(self.events.iter().filter(is_end).count() as u64, self.calls);
+        let calls = self.calls + self.incoming();
+        assert_eq!(self.events.iter().filter(is_end).count() as u64, calls);
     }
 
     /// Disconnects, lets everything run out, and checks what was told.
@@ -321,7 +405,8 @@ impl World {
                 lives.entry(call.0).or_default().push(crate::support::rig::label(event));
             }
         }
-        assert_eq!(lives.len() as u64, self.calls, "each call was told of");
+        let calls = self.calls + self.incoming();
+        assert_eq!(lives.len() as u64, calls, "each call was told of");
         for life in lives.values() {
             check_life(life);
         }
@@ -334,10 +419,29 @@ impl World {
 fn settings(register: bool) -> SipSettings {
     let mut settings = Rig::settings();
     settings.register = register;
+    settings.policy = CallPolicy {
+        accept_incoming: true,
+        ..CallPolicy::default()
+    };
     if register {
         settings.keep_alive = KeepAlive::default();
     }
     settings
+}
+
+/// A request of the n-th call to us, in the transaction of one of its methods.
+fn calling(method: &str, transaction: &str, branch: &str, number: u32) -> Draft {
+    Draft::new(format!("{method} sip:caller@realm.example SIP/2.0"))
+        .header(
+            "Via",
+            &format!("SIP/2.0/WSS gateway.example;branch=z9hG4bKcalling{branch}{number}{transaction}"),
+        )
+        .header("Max-Forwards", "70")
+        .header("To", "<sip:caller@realm.example>")
+        .header("From", "<sip:somebody@elsewhere.example>;tag=somebody")
+        .header("Call-ID", &format!("calling-{number}"))
+        .header("CSeq", &format!("1 {method}"))
+        .header("Contact", "<sip:somebody@elsewhere.example>")
 }
 
 /// Tones, some of which are none.

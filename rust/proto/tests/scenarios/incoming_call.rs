@@ -13,6 +13,7 @@ fn reachable() -> (Rig, Draft) {
     let mut rig = Rig::new();
     let settings = SipSettings {
         register: false,
+        reconnect_limit: Duration::from_secs(30),
         policy: CallPolicy {
             accept_incoming: true,
             ..CallPolicy::default()
@@ -157,9 +158,133 @@ fn what_is_no_plain_call_is_refused() {
         assert_eq!(rig.hear_status(), status);
         assert_eq!(rig.events(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn the_same_invite_on_another_path_is_no_second_call() {
+    let (mut rig, invite) = reachable();
+    rig.say(&invite);
+    assert_eq!(rig.hear_status(), 180);
+    rig.events();
+    let text = String::from_utf8(invite.bytes()).unwrap();
+    rig.say_bytes(text.replace("z9hG4bKstranger", "z9hG4bKother").as_bytes());
+    assert_eq!(rig.hear_status(), 482);
+    rig.say(&invite);
+    assert_eq!(rig.hear_status(), 180);
+    assert_eq!(rig.events(), Vec::<String>::new());
+}
+
+/// An INVITE without an offer was answered; gives our 200, whose offer the far side has not answered.
+fn offered() -> (Rig, Heard) {
     let (mut rig, _) = reachable();
     rig.say(&stranger("INVITE", "sip:caller@realm.example"));
-    assert_eq!(rig.hear_status(), 488);
+    assert_eq!(rig.hear_status(), 180);
+    rig.command(Command::Answer { call: INCOMING });
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!(ok.second(), "200");
+    assert_eq!(rig.events(), ["CallCreated", "Ringing", "TrackAdded", "Answered"]);
+    (rig, ok)
+}
+
+#[test]
+fn an_invite_without_an_offer_gets_ours_in_the_200() {
+    let (mut rig, ok) = offered();
+    let answer = rig.far_answer(&ok.body, &ALL_CODECS);
+    rig.say(&request(&ok, "ACK", 1).sdp(&answer));
+    rig.advance(Duration::from_secs(3));
+    assert_eq!(rig.events(), ["MediaConnected"]);
+    assert!(rig.far.as_ref().unwrap().is_connected());
+    rig.say(&request(&ok, "BYE", 2));
+    end_of(&mut rig, "200", "Ended remote Terminated");
+}
+
+#[test]
+fn an_ack_without_the_answer_to_our_offer_ends_the_call() {
+    let (mut rig, ok) = offered();
+    rig.say(&request(&ok, "ACK", 1));
+    assert!(rig.hear("BYE").header("Reason").contains("cause=488"));
+    assert_eq!(rig.events(), ["Ended local Bad Media Description"]);
+}
+
+#[test]
+fn a_call_rings_on_while_the_connection_is_away_and_is_answered_on_the_next_one() {
+    let (mut rig, ringing) = ringing();
+    rig.close(Some(1006), "lost");
+    rig.command(Command::Answer { call: INCOMING });
+    assert_eq!(rig.events(), ["Disconnected 1006", "Reconnecting"]);
+    rig.reopen();
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!((ok.second(), ok.header("To")), ("200", ringing.header("To")));
+    assert_eq!(
+        rig.events(),
+        ["Connecting", "Connected", "Reconnected", "TrackAdded", "Answered"]
+    );
+    rig.say(&request(&ringing, "ACK", 1));
+    rig.say(&request(&ringing, "BYE", 2));
+    end_of(&mut rig, "200", "Ended remote Terminated");
+}
+
+#[test]
+fn a_call_rejected_while_the_connection_is_away_is_refused_on_the_next_one() {
+    let (mut rig, _) = ringing();
+    rig.close(Some(1006), "lost");
+    rig.events();
+    rig.command(Command::Reject {
+        call: INCOMING,
+        status: 603,
+        reason: "Decline".to_owned(),
+    });
+    assert_eq!(rig.events(), ["Failed local Rejected"]);
+    rig.reopen();
+    assert_eq!(rig.hear_status(), 603);
+}
+
+#[test]
+fn a_call_that_rang_out_while_the_connection_was_away_is_refused_on_the_next_one() {
+    let (mut rig, _) = ringing();
+    rig.advance(Duration::from_secs(50));
+    rig.close(Some(1006), "lost");
+    rig.events();
+    rig.advance(Duration::from_secs(20));
+    let events = rig.events();
+    assert!(events.contains(&"Failed local No Answer".to_owned()), "{events:?}");
+    rig.open();
+    assert_eq!(rig.hear_status(), 408);
+}
+
+#[test]
+fn a_call_that_rings_ends_when_the_connection_stays_away() {
+    let (mut rig, _) = ringing();
+    rig.close(Some(1006), "lost");
+    rig.advance(Duration::from_secs(31));
+    let events = rig.events();
+    assert!(
+        events.contains(&"Failed system Connection Error".to_owned()),
+        "{events:?}"
+    );
+    assert_eq!(rig.agent.transactions(), 0);
+    rig.open();
+    rig.hear_nothing();
+}
+
+#[test]
+fn a_200_that_may_be_lost_with_the_connection_is_sent_again_on_the_next_one() {
+    let (mut rig, ringing) = ringing();
+    rig.command(Command::Answer { call: INCOMING });
+    assert_eq!(rig.hear_status(), 200);
+    rig.events();
+    rig.close(Some(1006), "lost");
+    rig.is_deaf = false;
+    rig.reopen();
+    let again = rig.hear("SIP/2.0");
+    assert_eq!((again.second(), again.header("To")), ("200", ringing.header("To")));
+    rig.say(&request(&ringing, "ACK", 1));
+    let update = rig.hear("UPDATE");
+    rig.say(&update.reply(200, "OK"));
+    rig.advance(Duration::from_secs(2));
+    rig.hear_nothing();
+    rig.say(&request(&ringing, "BYE", 2));
+    assert_eq!(rig.hear_status(), 200);
 }
 
 #[test]

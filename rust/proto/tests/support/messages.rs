@@ -158,6 +158,17 @@ impl ServerDialog {
         }
     }
 
+    /// The dialog that the client's 200 makes.
+    pub(crate) fn of_response(ok: &Heard) -> Self {
+        Self {
+            call_id: ok.header("Call-ID").to_owned(),
+            local: ok.header("From").to_owned(),
+            remote: ok.header("To").to_owned(),
+            target: ok.header("Contact").trim_matches(['<', '>']).to_owned(),
+            cseq: 1,
+        }
+    }
+
     /// The next request in the dialog.
     pub(crate) fn request(&mut self, method: &str) -> Draft {
         self.cseq += 1;

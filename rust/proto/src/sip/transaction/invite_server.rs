@@ -79,6 +79,15 @@ impl InviteServerTransaction {
         }
     }
 
+    /// There is another connection: a refusal that waits for its ACK, to be sent there with its whole time.
+    pub fn repeat_refusal(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let State::Completed(refusal, end) = &mut self.state else {
+            return None;
+        };
+        *end = now + TRANSACTION_TIMEOUT;
+        Some(refusal.clone())
+    }
+
     /// The transport failed; the user is told by whoever knows why.
     pub fn handle_transport_error(&mut self) {
         self.state = State::Terminated;

@@ -56,11 +56,11 @@ impl Transactions {
             .retain(|client| !matches!(client.sent.owner, Owner::Registration | Owner::Update(_)));
     }
 
-    /// The connection is back: the requests that wait for an answer or were never sent, in their order. The INVITEs
+    /// The connection is back: the requests that wait for an answer or were never sent, in their order, behind our refusals. The INVITEs
     /// that make calls are for these to repeat.
     pub(crate) fn resume(&mut self, now: Instant) -> Vec<Vec<u8>> {
         self.hold = Hold::Nothing;
-        let mut requests = Vec::new();
+        let mut requests = self.repeat_refusals(now);
         let waits = |client: &&mut Client| !client.is_answered && client.sent.owner != Owner::Registration;
         for client in self.clients.iter_mut().filter(waits) {
             match &mut client.machine {
@@ -119,9 +119,16 @@ impl Transactions {
             .retain(|client| client.is_sent || client.sent.owner != owner);
     }
 
-    /// Forgets all requests of calls.
+    /// Forgets all requests of calls, and those for them.
     pub(crate) fn forget_calls(&mut self) {
+        self.servers.clear();
         self.clients.retain(|client| client.sent.owner == Owner::Registration);
+    }
+
+    /// The refusals whose ACK has not come: they may be lost with the connection.
+    fn repeat_refusals(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let machines = self.servers.iter_mut().map(|server| &mut server.machine);
+        machines.filter_map(|machine| machine.repeat_refusal(now)).collect()
     }
 
     fn unanswered_invite(&mut self, call: CallId) -> Option<&mut Client> {
