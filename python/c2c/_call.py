@@ -8,10 +8,11 @@ import secrets
 import string
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import trio
 
+from c2c._answering import check_status
 from c2c._clip import check_rate, clip_loader, pcm_bytes
 from c2c._dtmf import Tones
 from c2c._errors import CallFailed, DtlsFailed, IceFailed, MediaError, NoActiveCall, NoCommonCodec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from c2c._answering import Answering
     from c2c._audio_manager import AudioStream, CallAudio
     from c2c._c2c import CallState, CallStats
     from c2c._clip import Sound
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """A live call, made by `start_call()`; `session` is its snapshot now.
+    """A live call, made by `start_call()` or brought by `events.IncomingCall`; `session` is its snapshot now.
 
     A call that fails is an event; only who waits here gets an exception. Hanging up, muting and INFO are the client's,
     as in the SDK.
@@ -48,6 +50,22 @@ class Call:
     def session(self) -> CallSession:
         """The call's snapshot, its duration counted up to now."""
         return self._record.snapshot()
+
+    async def answer(self) -> CallSession:
+        """Answers a call that rings here and returns when that is done; it is a call like any other from then on.
+
+        Raises `CallFailed` if the far side gave up or no sound is possible, `NoActiveCall` after its end, `WrongState`
+        for a call of ours or one that was answered or rejected before. Ends the call when cancelled.
+        """
+        await self._record.answering.answer(self._record)
+        return self.session
+
+    async def reject(self, status: int = 486) -> None:
+        """Rejects a call that rings here with this SIP status, 400 to 699, and returns when it is over.
+
+        Raises as `answer` does; that the far side gave up meanwhile is no error.
+        """
+        await self._record.answering.reject(self._record, check_status(status))
 
     async def wait_answered(self) -> CallSession:
         """Waits for the answer; `CallFailed` if the call is over without one. Being cancelled does not hang up."""
@@ -121,16 +139,18 @@ class Call:
 class CallRecord:
     """What is known about one call. Only events of the engine change it, each by one of the methods here."""
 
-    def __init__(self, number: int, audio: CallAudio, dtmf: DtmfManager) -> None:
+    def __init__(self, number: int, audio: CallAudio, dtmf: DtmfManager, answering: Answering) -> None:
         self.number = number
         self.audio = audio
         self.dtmf = dtmf
+        self.answering = answering
         self.call = Call(self)
         self.created = trio.Event()
         self.answered = trio.Event()  # or over
         self.ended = trio.Event()
         self.changed = trio.lowlevel.ParkingLot()
         self.was_created = False
+        self.is_decided = False  # answered or rejected by us
         self.muted_wanted = False
         self.end_info: CallEndInfo | None = None
         self._session: CallSession | None = None
@@ -146,6 +166,11 @@ class CallRecord:
     def was_answered(self) -> bool:
         """Whether it is or was answered."""
         return self._answered_at is not None
+
+    @property
+    def direction(self) -> Literal["incoming", "outgoing"]:
+        """Who placed it."""
+        return "outgoing" if self._session is None else self._session.direction
 
     @property
     def is_active(self) -> bool:

@@ -57,13 +57,14 @@ def create_webrtc_client(
     keep_alive_kind: Literal["ping", "crlf"] = "ping",
     end_on_info_rejected: bool = False,
     end_on_info_timeout: bool = False,
+    accept_incoming: bool = False,
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
     Raises `ConfigError` without an endpoint URL, `TypeError` or `ValueError` naming a bad option and
     `UnsupportedPlatform`. A URL that is malformed, or not https, fails in `connect()`. Times are in seconds.
     `reconnect_limit` is how long a call waits for a lost connection to come back, `keep_alive` how long the connection
-    may be silent before it is asked for life (0: never).
+    may be silent before it is asked for life (0: never). `accept_incoming` lets calls to us ring.
     """
     config = WebRTCClientConfig(
         endpoint_url=endpoint_url,
@@ -89,6 +90,7 @@ def create_webrtc_client(
         keep_alive_kind=keep_alive_kind,
         end_on_info_rejected=end_on_info_rejected,
         end_on_info_timeout=end_on_info_timeout,
+        accept_incoming=accept_incoming,
     )
     return WebRTCClient(config)
 

@@ -46,6 +46,7 @@ class WebRTCClientConfig:
     keep_alive_kind: Literal["ping", "crlf"] = "ping"
     end_on_info_rejected: bool = False
     end_on_info_timeout: bool = False
+    accept_incoming: bool = False
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
@@ -150,4 +151,5 @@ _SWITCHES = (
     "disconnect_after_call",
     "end_on_info_rejected",
     "end_on_info_timeout",
+    "accept_incoming",
 )

@@ -254,6 +254,7 @@ class OpenClient:
             keep_alive_kind=self._config.keep_alive_kind,
             end_on_info_rejected=self._config.end_on_info_rejected,
             end_on_info_timeout=self._config.end_on_info_timeout,
+            accept_incoming=self._config.accept_incoming,
         )
 
     async def _cancel(self, cause: str) -> None:
@@ -263,6 +264,7 @@ class OpenClient:
     def emit(self, event: events.Event) -> None:
         """Tells an event of a call, behind the change of state that it makes."""
         if isinstance(event, events.SessionCreated):
+            self._awaits_session = False
             self._end_setup()
         self._states.take(event)
         self._bus.emit(event)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 from c2c import events
+from c2c._answering import BUSY, Answering
 from c2c._call import CallRecord
+from c2c._call_limit import take_place
 from c2c._dtmf import DtmfManager
-from c2c._errors import C2CError, CallError, NoActiveCall
+from c2c._errors import C2CError, CallError, CallLimitReached, NoActiveCall
 from c2c._info import decode_info, encode_info
 from c2c._session import CallEndInfo
 
@@ -30,7 +32,7 @@ logger = logging.getLogger("c2c.session")
 
 
 class SessionManager:
-    """One client's calls; at most one that we started is live."""
+    """One client's calls; at most one is live, if a call to us and ours do not cross."""
 
     def __init__(
         self, engine: Engine, bus: Emitter, audio: AudioManager, states: StateKeeper, *, capture_audio: bool
@@ -41,8 +43,9 @@ class SessionManager:
         self._states = states
         self._capture_audio = capture_audio
         self._dtmf = DtmfManager(engine, bus)
+        self._answering = Answering(engine)
         self._records: dict[int, CallRecord] = {}
-        self.place: Place | None = None  # among the process's calls, of the one that we started
+        self.place: Place | None = None  # among the process's calls
         self._numbers = itertools.count(1)
         self._infos: dict[int, _PendingInfo] = {}
         self._info_numbers = itertools.count(1)
@@ -83,7 +86,7 @@ class SessionManager:
         if record is None:
             number = next(self._numbers)
             self._engine.start_call(number, target, headers)
-            record = self._records[number] = CallRecord(number, self._audio.of_call(number), self._dtmf)
+            record = self._record(number)
         try:
             await record.created.wait()
         except trio.Cancelled:
@@ -140,14 +143,27 @@ class SessionManager:
         if (record := self._records.get(event.state.call)) is None:
             if not event.state.incoming:
                 return
-            number = event.state.call
-            record = self._records[number] = CallRecord(number, self._audio.of_call(number), self._dtmf)
+            self._states.begin()
+            record = self._record(event.state.call)
         record.create(event.state)
         self._bus.emit(events.SessionCreated(record.snapshot()))
 
     def _ringing(self, event: Event.Ringing) -> None:
         if (record := self._records.get(event.state.call)) and (session := record.ring(event.state)):
             self._bus.emit(events.Ringing(session))
+            if session.direction == "incoming":
+                self._offer(record)
+
+    def _offer(self, record: CallRecord) -> None:
+        """Tells of a call to us, if there is a place for it."""
+        try:
+            self.place = self.place or take_place()
+        except CallLimitReached as error:
+            self._bus.emit(events.Error(error.prefixed("Failed to take call: ")))
+            record.is_decided = True
+            self._engine.reject_call(record.number, BUSY, "Busy Here")
+            return
+        self._bus.emit(events.IncomingCall(record.call))
 
     def _track_added(self, event: Event.TrackAdded) -> None:
         if self._capture_audio and (record := self._records.get(event.call)):
@@ -211,6 +227,11 @@ class SessionManager:
         self._dtmf.interrupt(record)
         record.audio.ended(record.interruption)
         record.release()
+
+    def _record(self, number: int) -> CallRecord:
+        record = CallRecord(number, self._audio.of_call(number), self._dtmf, self._answering)
+        self._records[number] = record
+        return record
 
     def _refused(self, record: CallRecord) -> C2CError:
         info = cast("CallEndInfo", record.end_info)

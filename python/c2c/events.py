@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from c2c._audio_manager import AudioStream
+    from c2c._call import Call
     from c2c._client_state import ClientState
     from c2c._dtmf import DtmfTransport
     from c2c._errors import C2CError
@@ -27,6 +28,7 @@ __all__ = [
     "Error",
     "Event",
     "Failed",
+    "IncomingCall",
     "InfoReceived",
     "InfoSent",
     "Muted",
@@ -166,6 +168,17 @@ class Ringing(Event):
 
     name = "ringing"
     session: CallSession
+
+
+@dataclass(frozen=True)
+class IncomingCall(Event):
+    """Somebody calls us, and the client was created with `accept_incoming=True`: `call.answer()` or `call.reject()`.
+
+    Follows its `sessionCreated` and `ringing`. Left alone it is refused after 60 s (408). Ours, not the SDK's.
+    """
+
+    name = "incomingCall"
+    call: Call
 
 
 @dataclass(frozen=True)

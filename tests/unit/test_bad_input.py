@@ -51,6 +51,7 @@ OPTIONS: dict[str, Bad] = {
     "disconnect_after_call": FLAGS,
     "end_on_info_rejected": FLAGS,
     "end_on_info_timeout": FLAGS,
+    "accept_incoming": FLAGS,
     "ip_version": [("4", TypeError), (True, TypeError), (5, ValueError), (0, ValueError)],
     "port_range": [
         *((40_000, TypeError), ([1, 2], TypeError), ((1, 2, 3), TypeError), ((1.5, 2), TypeError)),
@@ -88,6 +89,7 @@ OF_A_CALL: dict[str, Bad] = {
     "record.path": [(7, TypeError), (b"a.wav", TypeError), ("", ValueError), ("a\0.wav", ValueError)],
     "record.rate": RATES,
     "record.stereo": FLAGS,
+    "reject.status": [("486", TypeError), (True, TypeError), (486.0, TypeError), (200, ValueError), (700, ValueError)],
 }
 ALSO: dict[str, dict[str, Any]] = {
     "on.event": {"handler": print},

@@ -56,7 +56,7 @@ def test_every_event_is_exported() -> None:
         "connecting", "connected", "registered", "ringing", "answered", "ended", "failed", "muted", "unmuted",
         "infoSent", "infoReceived", "transcription", "captureAudio", "audioEnded", "error", "unregistered",
         "disconnected", "dtmfSent", "dtmfReceived", "warning", "registrationFailed", "sessionCreated", "stateChanged",
-        "reconnecting", "reconnected",
+        "reconnecting", "reconnected", "incomingCall",
     }  # fmt: skip
 
 
