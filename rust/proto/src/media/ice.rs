@@ -17,6 +17,7 @@ use self::agent::{CHECK_INTERVAL, CheckAgent};
 use self::consent::Consent;
 pub use self::credentials::IceCredentials;
 pub(super) use self::credentials::ice_chars;
+use self::early::EarlyChecks;
 use self::pairs::Pairs;
 pub use self::pairs::Route;
 use self::requests::{Request, Requests};
@@ -31,6 +32,7 @@ mod agent;
 mod checklist;
 mod consent;
 mod credentials;
+mod early;
 mod pairs;
 mod requests;
 mod restart;
@@ -59,6 +61,7 @@ pub(super) struct Ice {
     provider: Arc<dyn RTCCryptoProvider>,
     local: IceCredentials,
     remote: Option<IceCredentials>,
+    early: EarlyChecks,
     candidates: Vec<Candidate>,
     remote_candidates: usize,
     pairs: Pairs,
@@ -85,6 +88,7 @@ impl Ice {
             provider,
             local,
             remote: None,
+            early: EarlyChecks::default(),
             candidates: Vec::new(),
             remote_candidates: 0,
             pairs: Pairs::default(),
@@ -137,6 +141,7 @@ impl Ice {
         self.remote = Some(remote);
         self.started = Some(now);
         self.add_remote_candidates(candidates);
+        self.handle_early(now);
         self.tick(now);
         Ok(())
     }
@@ -150,9 +155,11 @@ impl Ice {
         let Some(binding) = Binding::parse(datagram.payload) else {
             return false;
         };
-        if self.is_over || self.remote.is_none() {
-            // a check may overtake the answer that brings its password; it will come again
+        if self.is_over {
             return true;
+        }
+        if self.remote.is_none() {
+            return self.keep_early(binding, datagram.payload, route, now);
         }
         match binding.class() {
             Class::Request => self.handle_request(binding, datagram.payload, route, now),
@@ -215,6 +222,24 @@ impl Ice {
     pub(super) fn close(&mut self) {
         self.is_over = true;
         self.transmits.clear();
+    }
+
+    /// Without the peer's credentials only our own password says whether a check is authentic; its name is looked at
+    /// when it is answered.
+    fn keep_early(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {
+        let is_check = binding.class() == Class::Request;
+        if is_check && binding.is_authentic(&self.local.password.0, self.provider.crypto()) {
+            self.early.keep(route, payload, now);
+        }
+        true
+    }
+
+    fn handle_early(&mut self, now: Instant) {
+        for check in self.early.take(now) {
+            if let Some(binding) = Binding::parse(&check.payload) {
+                self.handle_request(binding, &check.payload, check.route, now);
+            }
+        }
     }
 
     fn handle_request(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {

@@ -107,14 +107,31 @@ struct Bench {
 
 impl Bench {
     fn new(is_controlling: bool, peers: &[&Peer]) -> Self {
+        let mut bench = Self::offered();
+        bench.start("theirs", is_controlling, peers);
+        bench
+    }
+
+    /// Without the peer's answer.
+    fn offered() -> Self {
         let now = clock();
         let mut ice = Ice::new(credentials("ours"), Box::new(TimingRandom::new(&mut Fixed)), now).unwrap();
         let local = address("192.0.2.1:4000");
         ice.set_sockets(&[local]);
-        let candidates: Vec<Candidate> = peers.iter().map(|peer| Candidate::host(peer.at, 0)).collect();
-        ice.start(credentials("theirs"), &candidates, is_controlling, now)
-            .unwrap();
         Self { ice, local, now }
+    }
+
+    fn start(&mut self, theirs: &str, is_controlling: bool, peers: &[&Peer]) {
+        let candidates: Vec<Candidate> = peers.iter().map(|peer| Candidate::host(peer.at, 0)).collect();
+        self.ice
+            .start(credentials(theirs), &candidates, is_controlling, self.now)
+            .unwrap();
+    }
+
+    /// The success responses among what was sent.
+    fn responses(&mut self) -> Vec<Transmit> {
+        let sent = self.sent().into_iter();
+        sent.filter(|transmit| transmit.payload.starts_with(&[1, 1])).collect()
     }
 
     fn hand_in(&mut self, from: SocketAddr, payload: &[u8]) -> bool {
@@ -242,6 +259,56 @@ fn learns_a_peer_behind_a_nat_from_its_check() {
     assert!(bench.ice.is_authenticated(bench.route(&peer)));
     assert_eq!(bench.answer_all(&peer), 1, "its address is checked in turn");
     assert_eq!(bench.ice.target(), Some(bench.route(&peer)));
+}
+
+#[test]
+fn a_check_that_overtakes_the_answer_is_answered_with_it() {
+    let peer = Peer::new(1);
+    let mut bench = Bench::offered();
+    assert!(bench.hand_in(peer.at, &Peer::check(false)));
+    assert_eq!(bench.responses(), [], "nothing says yet whose it is");
+    bench.start("theirs", true, &[]);
+    assert_eq!(bench.ice.poll_event(), Some(IceEvent::Checked(bench.route(&peer))));
+    let responses = bench.responses();
+    assert_eq!(responses.len(), 1);
+    assert_eq!(responses[0].remote, peer.at);
+}
+
+#[test]
+fn early_checks_that_are_forged_old_or_of_another_fork_are_not_answered() {
+    let peer = Peer::new(1);
+    let mut bench = Bench::offered();
+    bench.hand_in(peer.at, &Peer::request(vec![Box::new(AttrControlling(1))], "guessed"));
+    bench.start("theirs", true, &[]);
+    assert_eq!(bench.responses(), [], "forged");
+
+    let mut bench = Bench::offered();
+    bench.hand_in(peer.at, &Peer::check(false));
+    bench.now += Duration::from_secs(4);
+    bench.start("theirs", true, &[]);
+    assert_eq!(bench.responses(), [], "old");
+
+    let mut bench = Bench::offered();
+    bench.hand_in(peer.at, &Peer::check(false));
+    bench.start("others", true, &[]);
+    assert_eq!(bench.responses(), [], "of the fork that lost");
+    assert!(!bench.ice.is_authenticated(bench.route(&peer)));
+}
+
+#[test]
+fn of_the_early_checks_the_last_sixteen_are_kept() {
+    let mut bench = Bench::offered();
+    for port in 1..=20 {
+        let peer = Peer::new(port);
+        assert!(bench.hand_in(peer.at, &Peer::check(false)));
+    }
+    bench.start("theirs", true, &[]);
+    let answered: Vec<u16> = bench
+        .responses()
+        .iter()
+        .map(|response| response.remote.port())
+        .collect();
+    assert_eq!(answered, (5..=20).collect::<Vec<_>>());
 }
 
 #[test]

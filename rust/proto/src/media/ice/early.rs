@@ -1,0 +1,44 @@
+//! Checks that overtake the answer with the peer's credentials: they take a path of their own, while the answer comes by
+//! the SIP proxies (RFC 8445 §7.3). One kept and answered with the answer spares the peer, and whoever waits for it to
+//! begin DTLS, a round trip.
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::pairs::Route;
+use crate::media::drop_oldest::push_dropping_oldest;
+
+/// Checks kept; the oldest is dropped, as its sender repeats it.
+const MAX_EARLY: usize = 16;
+/// How long a response is still worth something: its request was repeated since.
+const LIFETIME: Duration = Duration::from_secs(4);
+
+/// A check that waits for the peer's credentials.
+pub(super) struct EarlyCheck {
+    pub(super) route: Route,
+    pub(super) payload: Vec<u8>,
+    received: Instant,
+}
+
+/// All of them, oldest first.
+#[derive(Default)]
+pub(super) struct EarlyChecks {
+    list: VecDeque<EarlyCheck>,
+}
+
+impl EarlyChecks {
+    pub(super) fn keep(&mut self, route: Route, payload: &[u8], now: Instant) {
+        let check = EarlyCheck {
+            route,
+            payload: payload.to_vec(),
+            received: now,
+        };
+        push_dropping_oldest(&mut self.list, MAX_EARLY, check);
+    }
+
+    /// Those that are not too old.
+    pub(super) fn take(&mut self, now: Instant) -> impl Iterator<Item = EarlyCheck> + use<> {
+        let list = std::mem::take(&mut self.list);
+        let is_fresh = move |check: &EarlyCheck| now.saturating_duration_since(check.received) < LIFETIME;
+        list.into_iter().filter(is_fresh)
+    }
+}
