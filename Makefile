@@ -18,7 +18,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -not -path '*/target/*') $(shell 
 MANYLINUX := manylinux2014
 EXTENSION := $(VENV)/.extension
 
-.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench soak fuzz wheel licences format
+.PHONY: help demo test test-rust test-python lint lint-rust lint-python interop bench bench-interop soak fuzz wheel licences format
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,12 @@ bench: $(EXTENSION) ## every figure of the README
 	cargo bench
 	python benches/bench_border.py
 	python benches/bench_calls.py --calls 50
+	tests/interop/in_namespace python benches/bench_setup.py
+
+bench-interop: $(EXTENSION) ## set-up over a long link through Kamailio, the SDK's in Chromium beside (installs them: needs root)
+	tests/interop/install.sh
+	tests/interop/in_namespace python benches/bench_setup.py --far kamailio
+	tests/interop/in_namespace python benches/bench_setup.py --caller sdk
 
 # needs rustup's nightly and cargo-fuzz; `make fuzz FUZZ="rtp stun" FUZZ_SECONDS=60` for some of them
 FUZZ ?= $(patsubst rust/fuzz/fuzz_targets/%.rs,%,$(wildcard rust/fuzz/fuzz_targets/*.rs))

@@ -1,11 +1,12 @@
 """How long a call's set-up takes over a link with a round trip of 100 ms: best, median and worst of ten.
 
-    tests/interop/in_namespace python benches/bench_setup.py [--far gateway|kamailio] [--rtt 0.1] [--json]
+    tests/interop/in_namespace python benches/bench_setup.py [--far gateway|kamailio] [--caller c2c|sdk] [--json]
 
 The caller runs in one network namespace, the far side in another, and the user-space impairer (tests/interop/impairer)
 between them delays every packet by half of the round trip. `gateway` is c2c.gateway; `kamailio` is Kamailio, rtpengine
 and SIPp with the config endpoint of the interop tests. Each round is a new client: `connect()`, a call, `disconnect()`,
-then `connect()` again. `beyond` is what the median has over the round trips that the goal allows.
+then `connect()` again. `beyond` is what the median has over the round trips that the goal allows. `--caller sdk`
+measures the SDK's steps in Chromium instead, through Kamailio; its second connect() keeps the configuration.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from interop.impairer import Impairer  # noqa: E402 (the tests are no package)
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from interop.identity import Identity
     from interop.impairer import Namespace
 
 LIMIT = 60.0
@@ -61,6 +63,16 @@ GOALS = {
     "ringing": Goal("INVITE to ringing", 1, 0.005),
     "first_packet_out": Goal("answered to first packet out", 2, 0.010),
 }
+
+
+@dataclass(frozen=True)
+class FarSide:
+    url: str
+    ca_file: Path
+    identity: Identity | None = None
+    """Of Kamailio's rig."""
+
+
 DETAILS = {
     "made": "start_call(), its call to its return",
     "ice": "answered to ICE connected",
@@ -72,6 +84,7 @@ DETAILS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--far", choices=["gateway", "kamailio"], default="gateway")
+    parser.add_argument("--caller", choices=["c2c", "sdk"], default="c2c", help="sdk goes through kamailio")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--rtt", type=float, default=0.1, help="seconds")
     parser.add_argument("--json", action="store_true")
@@ -83,30 +96,45 @@ def main() -> None:
     elif options.call:
         print(json.dumps(trio.run(all_rounds, options.call[0], options.call[1], options.rounds)))
     else:
-        figures = measure(options.far, options.rounds, options.rtt)
+        far = "kamailio" if options.caller == "sdk" else options.far
+        figures = measure(far, options.caller, options.rounds, options.rtt)
         print(json.dumps(figures) if options.json else table(figures))
 
 
-def measure(far: str, rounds: int, round_trip: float) -> dict[str, Any]:
+def measure(far: str, caller: str, rounds: int, round_trip: float) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         impairer = stack.enter_context(Impairer())
         with impairer.far.entered():
             start = start_gateway if far == "gateway" else start_kamailio
-            url, ca_file = start(stack, folder, impairer.link.far_address)
+            side = start(stack, folder, impairer.link.far_address)
         impairer.link.set(delay=round_trip / 2)
         measured = measured_round_trip(impairer)
-        with impairer.near.entered():
-            raw = run_self("--call", url, str(ca_file), "--rounds", str(rounds))
+        raw = (rounds_of_sdk if caller == "sdk" else rounds_of_c2c)(impairer.near, side, rounds)
         late = [counts["late"] for counts in impairer.link.statistics().values()]
     return {
         "far": far,
+        "caller": caller,
         "rounds": rounds,
         "round_trip": measured,
         "load": round(os.getloadavg()[0], 1),
         "line_late_ms": max(one["longest_ms"] for one in late),
-        "figures": {name: summary(name, [one[name] for one in raw], measured) for name in [*GOALS, *DETAILS]},
+        "figures": {
+            name: summary(name, [one[name] for one in raw], measured) for name in [*GOALS, *DETAILS] if name in raw[0]
+        },
     }
+
+
+def rounds_of_c2c(near: Namespace, side: FarSide, rounds: int) -> list[dict[str, float]]:
+    with near.entered():
+        return run_self("--call", side.url, str(side.ca_file), "--rounds", str(rounds))
+
+
+def rounds_of_sdk(near: Namespace, side: FarSide, rounds: int) -> list[dict[str, float]]:
+    from sdk_in_chromium import all_rounds as all_rounds_of_sdk
+
+    assert side.identity is not None
+    return all_rounds_of_sdk(near, side.identity, side.url, rounds)
 
 
 def summary(name: str, values: list[float], round_trip: float) -> dict[str, Any]:
@@ -118,7 +146,7 @@ def summary(name: str, values: list[float], round_trip: float) -> dict[str, Any]
     return found
 
 
-def start_gateway(stack: ExitStack, folder: Path, address: str) -> tuple[str, Path]:
+def start_gateway(stack: ExitStack, folder: Path, address: str) -> FarSide:
     command = [sys.executable, __file__, "--serve", address]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     stack.enter_context(process)
@@ -128,7 +156,7 @@ def start_gateway(stack: ExitStack, folder: Path, address: str) -> tuple[str, Pa
     greeting = json.loads(process.stdout.readline())
     ca_file = folder / "ca.pem"
     ca_file.write_text(greeting["ca"])
-    return greeting["url"], ca_file
+    return FarSide(greeting["url"], ca_file)
 
 
 async def serve_until_stdin_closes(address: str) -> None:
@@ -141,7 +169,7 @@ async def serve_until_stdin_closes(address: str) -> None:
         await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
 
 
-def start_kamailio(stack: ExitStack, folder: Path, address: str) -> tuple[str, Path]:
+def start_kamailio(stack: ExitStack, folder: Path, address: str) -> FarSide:
     from interop.endpoint import Endpoint
     from interop.identity import make_identity
     from interop.kamailio import Kamailio
@@ -154,7 +182,7 @@ def start_kamailio(stack: ExitStack, folder: Path, address: str) -> tuple[str, P
     endpoint = Endpoint(identity, kamailio.ws_uri, folder, address)
     for peer in (Rtpengine(folder, address), kamailio, endpoint, RtpPeer(), Sipp(folder)):
         stack.enter_context(peer)
-    return endpoint.url("plain"), identity.ca_file
+    return FarSide(endpoint.url("plain"), identity.ca_file, identity)
 
 
 def measured_round_trip(impairer: Impairer) -> float:
@@ -235,7 +263,8 @@ async def setup_of(call: c2c.Call) -> dict[str, float]:
 
 def table(figures: dict[str, Any]) -> str:
     lines = [
-        f"far side: {figures['far']}, {figures['rounds']} rounds, round trip {figures['round_trip'] * 1e3:.1f} ms "
+        f"{figures['caller']} to {figures['far']}, {figures['rounds']} rounds, "
+        f"round trip {figures['round_trip'] * 1e3:.1f} ms "
         f"(line at most {figures['line_late_ms']:.1f} ms late), load {figures['load']}",
         f"{'':<38} {'best':>9} {'median':>9} {'worst':>9} {'beyond':>9}  goal",
     ]

@@ -22,19 +22,19 @@ _SOURCES = Path(__file__).parent / "browser"
 _RATE = 48000
 
 
-def bundle(directory: Path) -> None:
-    """Puts page.html and the bundled page.js into a folder; raises PeerError if npm's part is missing."""
+def bundle(directory: Path, page: str = "page") -> None:
+    """Puts <page>.html and the bundled <page>.js into a folder; raises PeerError if npm's part is missing."""
     modules = _SOURCES.parent / "node_modules"
     for needed in ("jssip", "esbuild"):
         if not (modules / needed / "package.json").exists():
             raise PeerError(f"{needed} is missing: npm ci in tests/interop (install.sh does)")
     node = program("node", "nodejs")
-    arguments = ["--bundle", "--format=iife", "--log-level=warning", f"--outfile={directory / 'page.js'}"]
-    command = [node, str(modules / "esbuild" / "bin" / "esbuild"), str(_SOURCES / "page.js"), *arguments]
+    arguments = ["--bundle", "--format=iife", "--log-level=warning", f"--outfile={directory / page}.js"]
+    command = [node, str(modules / "esbuild" / "bin" / "esbuild"), str(_SOURCES / f"{page}.js"), *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise PeerError(f"esbuild: {done.stderr}")
-    (directory / "page.html").write_bytes((_SOURCES / "page.html").read_bytes())
+    (directory / f"{page}.html").write_bytes((_SOURCES / f"{page}.html").read_bytes())
 
 
 class BrowserAgent:

@@ -48,9 +48,10 @@ class Chromium(Peer):
 
     name = "chromium"
 
-    def __init__(self, directory: Path, identity: Identity) -> None:
+    def __init__(self, directory: Path, identity: Identity, *, switches: Sequence[str] = ()) -> None:
         super().__init__(directory)
         self._key_hash = identity.key_hash
+        self._switches = switches
         self._child_ends: tuple[int, int] = (-1, -1)
         self._devtools: _Devtools | None = None
 
@@ -76,6 +77,7 @@ class Chromium(Peer):
         chromium = program("chromium", "chromium")
         switches = [
             *_SWITCHES,
+            *self._switches,
             f"--user-data-dir={self.directory / 'chromium.profile'}",
             # Trusts the run's own key and no other; needs the switch before.
             f"--ignore-certificate-errors-spki-list={self._key_hash}",

@@ -121,6 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
     endpoint: Endpoint
     timeout = 30
     protocol_version = "HTTP/1.1"
+    # Header and body are written apart: with Nagle's algorithm the body would wait for a delayed ACK.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -131,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200 if found else 404)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        # As the real endpoint must: the SDK's page is of another origin.
+        self.send_header("Access-Control-Allow-Origin", "*")
         self.end_headers()
         self.wfile.write(body)
 
