@@ -47,6 +47,7 @@ impl Call {
         call.state.incoming = true;
         call.restart = Restart::new(addresses.first().copied());
         call.dialog = Some(dialog);
+        call.refresh_invite.learn(&invite.headers);
         call.incoming = Some(Incoming {
             invite,
             tag,

@@ -222,6 +222,7 @@ impl Call {
     /// The first 2xx. `Answered` is told before the ACK leaves, as JsSIP does.
     fn accept(&mut self, dialog: Dialog, response: &Response, ctx: &mut Context<'_>) {
         self.dialog = Some(dialog);
+        self.refresh_invite.learn(&response.headers);
         match self.apply_answer(response, ctx) {
             Ok(()) => {
                 self.answered(ctx);

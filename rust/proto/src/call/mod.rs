@@ -7,6 +7,7 @@ mod info;
 mod invite;
 mod media;
 mod reconnect;
+mod refresh_invite;
 mod reinvite;
 pub(crate) mod requests;
 mod restart;
@@ -24,6 +25,7 @@ use incoming::Incoming;
 use invite::Invite;
 use media::CallMedia;
 use reconnect::Patience;
+use refresh_invite::RefreshInvite;
 use reinvite::AwaitedAck;
 use restart::Restart;
 use session_timer::SessionTimer;
@@ -52,6 +54,7 @@ pub(crate) struct Call {
     /// The far side's INVITE while it rings here.
     incoming: Option<Incoming>,
     restart: Restart,
+    refresh_invite: RefreshInvite,
     patience: Patience,
     /// The far side said BYE.
     was_hung_up: bool,
@@ -126,6 +129,7 @@ impl Call {
             tones,
             ack,
             restart,
+            self.refresh_invite.poll_timeout(),
             patience,
             self.gives_up_at(),
         ];
@@ -166,6 +170,7 @@ impl Call {
             awaited_ack: None,
             incoming: None,
             restart: Restart::new(None),
+            refresh_invite: RefreshInvite::default(),
             patience: Patience::default(),
             was_hung_up: false,
         }
@@ -195,6 +200,7 @@ impl Call {
             self.answer_when_ready(ctx);
         } else if self.phase == Phase::Answered {
             self.run_restart(ctx);
+            self.run_refresh_invite(ctx);
             self.media.flush(ctx);
         }
     }

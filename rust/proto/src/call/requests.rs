@@ -47,6 +47,7 @@ impl Call {
         if self.phase == Phase::Alerting && !matches!(request.method, Method::Bye | Method::Options) {
             return ctx.refuse(&request, 403, "Wrong Status");
         }
+        self.refresh_invite.learn(&request.headers);
         match request.method {
             Method::Invite => self.handle_reinvite(&request, ctx),
             Method::Bye => self.handle_bye(&request, ctx),

@@ -1,10 +1,11 @@
 //! The re-INVITE of an ICE restart (RFC 3261 §14.1), and what becomes of it.
 use std::time::Duration;
 
+use super::Call;
 use super::invite::ack_of;
+use super::refresh_invite::granted_interval;
 use super::restart::Step;
 use super::state::Phase;
-use super::{Call, end};
 use crate::sip::header::HeaderName;
 use crate::sip::{Method, Response};
 use crate::user_agent::context::Context;
@@ -28,6 +29,9 @@ impl Call {
 
     /// Takes what became of the re-INVITE.
     pub(crate) fn handle_reinvite_answer(&mut self, answer: Answer, ctx: &mut Context<'_>) {
+        if self.refresh_invite.is_offered() {
+            return self.handle_refresh_answer(answer, ctx);
+        }
         let is_awaited = self.restart.step == Step::Offered && self.phase == Phase::Answered;
         let Some(response) = answer.response else {
             if is_awaited {
@@ -43,13 +47,9 @@ impl Call {
             401 | 407 => self.authenticate_restart(answer.sent, &response, ctx),
             422 => self.raise_restart_interval(&response, ctx),
             // RFC 5057 §5.1
-            408 | 481 => {
-                let (cause, hint) = (end::cause::DIALOG_ERROR, "the far side does not know the call any more");
-                self.end_session(500, cause, cause, hint, ctx);
-            }
-            // RFC 3261 §14.1: the side that made the Call-ID waits 2.1 to 4 s, in steps of 10 ms
+            408 | 481 => self.end_unknown_dialog(ctx),
             491 => {
-                let delay = Duration::from_millis(2100 + 10 * ctx.core.random.below(191));
+                let delay = self.glare_delay(ctx);
                 self.offer_again(delay, ctx);
             }
             status => self.fail_restart(&format!("the far side refused it with {status}"), ctx),
@@ -77,7 +77,8 @@ impl Call {
         }
     }
 
-    fn send_reinvite(&mut self, offer: &str, ctx: &mut Context<'_>) -> bool {
+    /// Sends an offer in the dialog; `false` when too many requests are unanswered.
+    pub(super) fn send_reinvite(&mut self, offer: &str, ctx: &mut Context<'_>) -> bool {
         let (id, via) = (self.id(), ctx.via());
         let Some(dialog) = &mut self.dialog else { return false };
         let mut invite = dialog.request(Method::Invite, via);
@@ -92,24 +93,29 @@ impl Call {
         ctx.request(Owner::Reinvite(id), invite)
     }
 
-    /// A 2xx: acknowledged each time that it comes, taken once.
-    fn accept_restart(&mut self, response: &Response, is_awaited: bool, ctx: &mut Context<'_>) {
-        let Some(dialog) = &mut self.dialog else { return };
+    /// A 2xx: acknowledged each time that it comes; whether it is the first time.
+    pub(super) fn acknowledge_reinvite(&mut self, response: &Response, ctx: &mut Context<'_>) -> bool {
+        let Some(dialog) = &mut self.dialog else { return false };
         let number = response.headers.cseq().map_or(0, |cseq| cseq.number);
         if let Some((_, ack)) = self.restart.ack.as_ref().filter(|(known, _)| *known == number) {
             let ack = ack.clone();
-            return ctx.output(crate::io::Output::Send(ack));
+            ctx.output(crate::io::Output::Send(ack));
+            return false;
         }
         // an unreadable Contact leaves the target as it is
         let _ = dialog.handle_success(&Method::Invite, response);
         let ack = ack_of(dialog, response, ctx);
         self.restart.ack = Some((number, ctx.send_ack(ack)));
-        if !is_awaited {
+        true
+    }
+
+    fn accept_restart(&mut self, response: &Response, is_awaited: bool, ctx: &mut Context<'_>) {
+        if !self.acknowledge_reinvite(response, ctx) || !is_awaited {
             return;
         }
         self.restart.answer_by = None;
-        self.timer
-            .handle_response(response.headers.session_expires().ok().flatten(), ctx.now);
+        self.refresh_invite.done();
+        self.timer.handle_response(granted_interval(response), ctx.now);
         match self.media.handle_answer(&response.body, ctx) {
             Ok(()) => {
                 self.follow_hold(ctx);
@@ -126,8 +132,7 @@ impl Call {
     }
 
     fn raise_restart_interval(&mut self, response: &Response, ctx: &mut Context<'_>) {
-        let minimum = response.headers.min_se().ok().flatten();
-        if minimum.is_some_and(|minimum| self.timer.raise(minimum)) {
+        if self.raises_interval(response) {
             self.offer_again(Duration::ZERO, ctx);
         } else {
             self.fail_restart("the far side refused it with 422", ctx);

@@ -24,6 +24,8 @@ pub(crate) struct SessionTimer {
     interval: u32,
     minimum: Option<u32>,
     we_refresh: bool,
+    /// The far side takes part: it named an interval.
+    is_agreed: bool,
     deadline: Option<Instant>,
 }
 
@@ -36,6 +38,7 @@ impl SessionTimer {
             interval: offered,
             minimum: None,
             we_refresh: true,
+            is_agreed: false,
             deadline: None,
         }
     }
@@ -67,6 +70,11 @@ impl SessionTimer {
         }
     }
 
+    /// Whether the far side expects refreshes.
+    pub(crate) fn is_agreed(&self) -> bool {
+        self.is_agreed
+    }
+
     /// `Min-SE` to send along, once a 422 named one (RFC 4028 §7.1).
     pub(crate) fn minimum(&self) -> Option<u32> {
         self.minimum
@@ -87,6 +95,7 @@ impl SessionTimer {
     /// holds and we refresh.
     pub(crate) fn handle_response(&mut self, answered: Option<SessionExpires>, now: Instant) {
         let usable = answered.filter(|value| value.seconds >= MIN_INTERVAL);
+        self.is_agreed = usable.is_some();
         self.interval = usable.map_or(self.offered, |value| value.seconds);
         self.we_refresh = usable.and_then(|value| value.refresher) != Some(Refresher::Uas);
         self.run(now);
@@ -95,6 +104,7 @@ impl SessionTimer {
     /// Takes `Session-Expires` of the peer's INVITE or UPDATE and runs; gives the one for our 2xx.
     pub(crate) fn handle_request(&mut self, asked: Option<SessionExpires>, now: Instant) -> SessionExpires {
         let usable = asked.filter(|value| value.seconds >= MIN_INTERVAL);
+        self.is_agreed = usable.is_some();
         self.interval = usable.map_or(self.offered, |value| value.seconds);
         let refresher = usable.and_then(|value| value.refresher).unwrap_or(Refresher::Uas);
         self.we_refresh = refresher == Refresher::Uas;

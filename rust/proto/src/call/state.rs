@@ -115,6 +115,7 @@ impl Call {
         self.refuse_invite(480, "Temporarily Unavailable", ctx);
         self.drop_reinvite(ctx);
         self.restart.stop();
+        self.refresh_invite.done();
         self.patience.end();
         let stats = Box::new(self.stats(ctx.now));
         self.media.close(ctx);

@@ -1,6 +1,7 @@
 //! UPDATE both ways (RFC 3311): the session timer's refresh, and the far side's offers.
 use std::time::Duration;
 
+use super::refresh_invite::granted_interval;
 use super::session_timer::{self, Due, MIN_INTERVAL};
 use super::state::Phase;
 use super::{Call, end};
@@ -17,6 +18,10 @@ impl Call {
             None => {}
             // the end of a loss refreshes anyway
             Some(Due::Refresh) if ctx.signaling.transactions.is_held() => {}
+            Some(Due::Refresh) if self.refresh_invite.has_no_update() && self.timer.is_agreed() => {
+                self.want_refresh_invite(ctx.now);
+                self.pump(ctx);
+            }
             Some(Due::Refresh) => self.send_refresh(ctx),
             Some(Due::Expired) => {
                 let hint = "the far side stopped refreshing the session; it is probably gone";
@@ -28,7 +33,12 @@ impl Call {
     /// The far side's way to us has changed, and it may have forgotten us meanwhile: a target refresh brings both to light.
     pub(super) fn refresh_after_loss(&mut self, ctx: &mut Context<'_>) {
         self.timer.refreshing();
-        self.send_refresh(ctx);
+        self.refresh_invite.expect_after_loss();
+        if self.refresh_invite.has_no_update() {
+            self.want_refresh_invite(ctx.now);
+        } else {
+            self.send_refresh(ctx);
+        }
     }
 
     /// Takes what became of our UPDATE.
@@ -37,23 +47,19 @@ impl Call {
             return;
         }
         let Some(response) = answer.response else {
-            let hint = "the far side did not answer the session refresh within 32 s; it is probably gone";
-            let cause = end::cause::REQUEST_TIMEOUT;
-            return self.end_session(408, cause, cause, hint, ctx);
+            return self.end_unanswered_refresh(ctx);
         };
         match response.status {
             ..200 => {}
             200..300 => self.refreshed(&response, ctx),
             401 | 407 => self.authenticate_update(answer.sent, &response, ctx),
-            408 | 481 => {
-                let (cause, hint) = (end::cause::DIALOG_ERROR, "the far side does not know the call any more");
-                self.end_session(500, cause, cause, hint, ctx);
-            }
+            405 | 501 if self.replace_update(ctx) => {}
+            // RFC 5057 §5.1
+            408 | 481 => self.end_unknown_dialog(ctx),
             422 => self.raise_refresh(&response, ctx),
-            // RFC 3261 §14.1: the side that made the Call-ID waits 2.1 to 4 s, in steps of 10 ms
             491 => {
-                let delay = 2100 + 10 * ctx.core.random.below(191);
-                self.timer.postpone(Duration::from_millis(delay), ctx.now);
+                let delay = self.glare_delay(ctx);
+                self.timer.postpone(delay, ctx.now);
             }
             status => self.refresh_refused(status, ctx),
         }
@@ -88,6 +94,36 @@ impl Call {
         self.end(end, Some((status, text.to_owned())), ctx);
     }
 
+    /// How long to wait after 491: the side that made the Call-ID 2.1 to 4 s, the other one less than 2 s, in steps of 10 ms
+    /// (RFC 3261 §14.1).
+    pub(super) fn glare_delay(&self, ctx: &mut Context<'_>) -> Duration {
+        let random = &mut ctx.core.random;
+        Duration::from_millis(if self.state.incoming {
+            10 * random.below(201)
+        } else {
+            2100 + 10 * random.below(191)
+        })
+    }
+
+    /// The far side has forgotten the dialog.
+    pub(super) fn end_unknown_dialog(&mut self, ctx: &mut Context<'_>) {
+        let (cause, hint) = (end::cause::DIALOG_ERROR, "the far side does not know the call any more");
+        self.end_session(500, cause, cause, hint, ctx);
+    }
+
+    /// Nobody answered a refresh.
+    pub(super) fn end_unanswered_refresh(&mut self, ctx: &mut Context<'_>) {
+        let hint = "the far side did not answer the session refresh within 32 s; it is probably gone";
+        let cause = end::cause::REQUEST_TIMEOUT;
+        self.end_session(408, cause, cause, hint, ctx);
+    }
+
+    /// Takes the interval that a 422 asks for; `false` when it asks for nothing that would help.
+    pub(super) fn raises_interval(&mut self, response: &Response) -> bool {
+        let minimum = response.headers.min_se().ok().flatten();
+        minimum.is_some_and(|minimum| self.timer.raise(minimum))
+    }
+
     fn send_refresh(&mut self, ctx: &mut Context<'_>) {
         let (id, via) = (self.id(), ctx.via());
         let Some(dialog) = &mut self.dialog else { return };
@@ -109,8 +145,8 @@ impl Call {
             // an unreadable Contact leaves the target as it is
             let _ = dialog.handle_success(&Method::Update, response);
         }
-        let answered = response.headers.session_expires().ok().flatten();
-        self.timer.handle_response(answered, ctx.now);
+        self.refresh_invite.done();
+        self.timer.handle_response(granted_interval(response), ctx.now);
     }
 
     fn authenticate_update(&mut self, sent: Sent, response: &Response, ctx: &mut Context<'_>) {
@@ -120,8 +156,7 @@ impl Call {
     }
 
     fn raise_refresh(&mut self, response: &Response, ctx: &mut Context<'_>) {
-        let minimum = response.headers.min_se().ok().flatten();
-        if minimum.is_some_and(|minimum| self.timer.raise(minimum)) {
+        if self.raises_interval(response) {
             self.send_refresh(ctx);
         } else {
             self.refresh_refused(response.status, ctx);

@@ -30,7 +30,6 @@ enum State {
     Waiting { failures: u32, until: Instant },
     /// Messages may be sent.
     Open {
-        addresses: Vec<IpAddr>,
         since: Instant,
         failures: u32,
         pulse: Pulse,
@@ -115,14 +114,6 @@ impl Connection {
         matches!(self.state, State::Refused)
     }
 
-    /// Local addresses to offer in a call, most wanted first.
-    pub(super) fn addresses(&self) -> &[IpAddr] {
-        match &self.state {
-            State::Open { addresses, .. } => addresses,
-            _ => &[],
-        }
-    }
-
     /// A first attempt starts.
     pub(super) fn start(&mut self) {
         self.state = State::Opening { failures: 0 };
@@ -139,12 +130,11 @@ impl Connection {
     }
 
     /// The attempt succeeded; `false` when none was under way.
-    pub(super) fn opened(&mut self, addresses: Vec<IpAddr>, keep_alive: KeepAlive, now: Instant) -> bool {
+    pub(super) fn opened(&mut self, keep_alive: KeepAlive, now: Instant) -> bool {
         let State::Opening { failures } = self.state else {
             return false;
         };
         self.state = State::Open {
-            addresses,
             since: now,
             failures,
             pulse: Pulse::new(keep_alive, now),

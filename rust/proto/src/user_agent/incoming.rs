@@ -85,7 +85,7 @@ impl UserAgent {
     }
 
     fn handle_request(&mut self, request: Request, now: Instant) {
-        let addresses = self.connection.addresses().to_vec();
+        let addresses = self.call_addresses();
         let Some((session, mut ctx)) = self.session(now) else {
             return;
         };

@@ -13,6 +13,15 @@ impl UserAgent {
         self.server = Some(server);
     }
 
+    /// Where a new call gathers, most wanted first: the machine may have moved since the connection began. Nowhere without one.
+    pub(super) fn call_addresses(&self) -> Vec<IpAddr> {
+        if self.connection.is_open() {
+            self.core.addresses.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Has the driver look which addresses there are.
     pub(super) fn list_addresses(&mut self) {
         if self.session.is_some() {

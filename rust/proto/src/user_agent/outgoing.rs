@@ -27,7 +27,7 @@ impl UserAgent {
         headers: Vec<(String, String)>,
         now: Instant,
     ) -> Result<(), CallEnd> {
-        let addresses = self.connection.addresses().to_vec();
+        let addresses = self.call_addresses();
         let is_open = self.connection.is_open() && !self.is_recovering();
         let session = self.session(now).filter(|_| is_open);
         let (session, mut ctx) = session.ok_or_else(|| end::connection_lost("there is none"))?;
@@ -37,6 +37,10 @@ impl UserAgent {
         let live = session.calls.values().filter(|call| !call.is_over()).count();
         if live >= MAX_LIVE || session.calls.len() >= MAX_CALLS {
             return Err(refusal("this client has too many calls; end some first".to_owned()));
+        }
+        if addresses.is_empty() {
+            let hint = "this machine has no address to call from at the moment; check its network";
+            return Err(end::failure(Originator::Local, cause::WEBRTC_ERROR, Stage::Ice, hint));
         }
         let call = Call::start(id, target, headers, &addresses, &mut ctx);
         session

@@ -76,8 +76,8 @@ impl UserAgent {
         let settings = session.signaling.identity.settings();
         let (is_registering, keep_alive) = (settings.register, settings.keep_alive);
         let addresses = local_addresses(settings.local_address, local, remote, interfaces);
-        self.note_addresses(addresses.clone(), remote);
-        if !self.connection.opened(addresses, keep_alive, now) {
+        self.note_addresses(addresses, remote);
+        if !self.connection.opened(keep_alive, now) {
             return;
         }
         self.emit(Event::Connected);

@@ -331,3 +331,24 @@ fn a_machine_without_any_address_waits_for_one() {
     rig.is_deaf = false;
     far_is_well(&mut rig);
 }
+
+#[test]
+fn a_new_call_gathers_at_the_new_addresses() {
+    let mut rig = Rig::connected();
+    rig.move_to(OLD, NEW);
+    rig.invite(CALL);
+    assert_eq!(rig.bind_requests, [[NEW.parse::<std::net::IpAddr>().unwrap()]]);
+}
+
+#[test]
+fn a_new_call_without_any_address_fails_at_once() {
+    let mut rig = Rig::connected();
+    rig.addresses(&[]);
+    rig.command(Command::StartCall {
+        call: CALL,
+        target: "app-1".into(),
+        headers: vec![],
+    });
+    assert_eq!(rig.end().0.stage, Some(Stage::Ice));
+    assert_eq!(rig.events(), ["CallCreated", "Failed local WebRTC Error"]);
+}

@@ -45,4 +45,5 @@ mod two_hundred_crosses_cancel;
 mod websocket_lost;
 mod websocket_lost_in_dialog;
 mod websocket_lost_in_invite;
+mod websocket_lost_without_update;
 mod wrong_password;
