@@ -96,6 +96,13 @@ class Peer:
         self._signal_group(process, signal.SIGKILL)
         process.wait(STOPPED_WITHIN)
 
+    def kill(self) -> None:
+        """Ends the process as a crash would; `start` makes a new one."""
+        process, self._process = self._process, None
+        if process is not None:
+            self._signal_group(process, signal.SIGKILL)
+            process.wait(STOPPED_WITHIN)
+
     def log(self, lines: int = 80) -> str:
         """The end of what the peer wrote."""
         if not self.log_file.exists():
