@@ -40,12 +40,18 @@ async def rung(rig: Rig, caller: BrowserAgent) -> AsyncIterator[tuple[c2c.WebRTC
         await client.connect()
         told = client.events()
         await run_sync(caller.call, USER)
-        with trio.fail_after(30):
-            async for event in told:
-                if isinstance(event, c2c.events.IncomingCall):
-                    await run_sync(caller.wait_for_phase, "ringing")
-                    yield client, event.call
-                    return
+        call = await incoming(told)
+        await run_sync(caller.wait_for_phase, "ringing")
+        yield client, call
+
+
+async def incoming(told: AsyncIterator[c2c.events.Event]) -> c2c.Call:
+    """The next call that comes."""
+    with trio.fail_after(30):
+        async for event in told:
+            if isinstance(event, c2c.events.IncomingCall):
+                return event.call
+    raise AssertionError("no call")
 
 
 @pytest.mark.parametrize("who", ["c2c", "browser"])
@@ -66,6 +72,25 @@ async def test_answered_with_sound_both_ways(rig: Rig, caller: BrowserAgent, cli
             caller.hang_up()
             end_info = await call.wait_ended()
             assert (end_info.originator, end_info.cause) == ("remote", "Terminated")
+
+
+async def test_c2c_calls_c2c(rig: Rig, clip: Path) -> None:
+    trust = c2c.TLSConfig(ca_file=rig.identity.ca_file)
+    called = c2c.create_webrtc_client(rig.endpoint.url("callee"), tls=trust, user_id=USER, accept_incoming=True)
+    calling = c2c.create_webrtc_client(rig.endpoint.url(USER), tls=trust, user_id="c2c-calling")
+    async with called, calling, trio.open_nursery() as nursery:
+        await called.connect()
+        told = called.events()
+        ours = await calling.connect_and_call()
+        theirs = await incoming(told)
+        await theirs.answer()
+        await ours.wait_answered()
+        nursery.start_soon(speak, ours, clip)
+        await heard(theirs, C2C_HZ)
+        nursery.start_soon(speak, theirs, clip)
+        await heard(ours, C2C_HZ)
+        await called.end_call()
+        assert (await ours.wait_ended()).originator == "remote"
 
 
 async def test_rejected(rig: Rig, caller: BrowserAgent) -> None:

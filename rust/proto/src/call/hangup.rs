@@ -35,16 +35,18 @@ impl Call {
 
     /// The WebSocket is gone for good: nothing can be said any more.
     pub(crate) fn lose(&mut self, reason: &str, ctx: &mut Context<'_>) {
+        self.parting = None;
         self.finish(end::connection_lost(reason), ctx);
     }
 
     /// Ends the call in the way that its phase asks for.
     pub(super) fn end(&mut self, end: CallEnd, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         match self.phase {
+            Phase::Over if !ctx.is_open => self.finish_parting(ctx),
             // `finish` refuses what rings here
             Phase::Gathering | Phase::Alerting | Phase::Over => {}
             Phase::Inviting => self.cancel(reason, ctx),
-            Phase::Answered => self.bye(reason.as_ref(), ctx),
+            Phase::Answered => self.part(reason, ctx),
         }
         self.finish(end, ctx);
     }

@@ -157,6 +157,7 @@ impl Call {
         let is_offer = invite.body.is_empty();
         self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(invite, response), is_offer, ctx.now));
         self.answered(ctx);
+        self.check_addresses(ctx);
         self.pump(ctx);
     }
 

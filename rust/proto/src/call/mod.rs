@@ -6,6 +6,7 @@ mod incoming;
 mod info;
 mod invite;
 mod media;
+mod parting;
 mod reconnect;
 mod refresh_invite;
 mod reinvite;
@@ -24,6 +25,7 @@ use dtmf::InfoTones;
 use incoming::Incoming;
 use invite::Invite;
 use media::CallMedia;
+use parting::Parting;
 use reconnect::Patience;
 use refresh_invite::RefreshInvite;
 use reinvite::AwaitedAck;
@@ -53,6 +55,9 @@ pub(crate) struct Call {
     awaited_ack: Option<AwaitedAck>,
     /// The far side's INVITE while it rings here.
     incoming: Option<Incoming>,
+    /// Nothing of ours waits for the first ACK: none was due, it came, or its time is over.
+    was_acknowledged: bool,
+    parting: Option<Parting>,
     restart: Restart,
     refresh_invite: RefreshInvite,
     patience: Patience,
@@ -113,6 +118,7 @@ impl Call {
         self.run_session_timer(ctx);
         self.run_tones(ctx);
         self.run_awaited_ack(ctx);
+        self.run_parting(ctx);
         self.run_patience(ctx);
         self.run_no_answer(ctx);
     }
@@ -132,6 +138,7 @@ impl Call {
             self.refresh_invite.poll_timeout(),
             patience,
             self.gives_up_at(),
+            self.parting.as_ref().and_then(Parting::poll_timeout),
         ];
         times.into_iter().flatten().min()
     }
@@ -169,6 +176,8 @@ impl Call {
             tones: InfoTones::default(),
             awaited_ack: None,
             incoming: None,
+            was_acknowledged: phase != Phase::Alerting,
+            parting: None,
             restart: Restart::new(None),
             refresh_invite: RefreshInvite::default(),
             patience: Patience::default(),

@@ -44,6 +44,9 @@ impl Call {
         if let Some(awaited) = &mut self.awaited_ack {
             awaited.pause();
         }
+        if let Some(parting) = &mut self.parting {
+            parting.pause();
+        }
     }
 
     /// The connection is back, and we are registered again where that is needed.
@@ -63,12 +66,16 @@ impl Call {
                 self.handle_reconnected(ctx);
                 self.run_tones(ctx);
             }
-            Phase::Over => self.cancel_after_loss(ctx),
+            Phase::Over => {
+                self.finish_parting(ctx);
+                self.cancel_after_loss(ctx);
+            }
         }
     }
 
     /// The connection was away for too long.
     pub(crate) fn give_up_waiting(&mut self, limit: Duration, ctx: &mut Context<'_>) {
+        self.parting = None;
         self.finish(end::connection_stayed_away(limit), ctx);
     }
 

@@ -33,6 +33,23 @@ impl AwaitedAck {
         }
     }
 
+    /// Whether an ACK with this CSeq number is the one.
+    pub(super) fn is_for(&self, number: u32) -> bool {
+        self.cseq == number
+    }
+
+    /// Sends the 2xx again when that is due; gives what was.
+    pub(super) fn run(&mut self, ctx: &mut Context<'_>) -> RepeatDue {
+        if self.is_paused {
+            return RepeatDue::Pending;
+        }
+        let due = self.repeat.handle_timeout(ctx.now);
+        if due == RepeatDue::Send {
+            ctx.send(self.response.clone());
+        }
+        due
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         (!self.is_paused).then(|| self.repeat.poll_timeout())
     }
@@ -93,9 +110,11 @@ impl Call {
     /// Takes the ACK of our 2xx.
     pub(super) fn handle_ack(&mut self, request: &Request, ctx: &mut Context<'_>) {
         let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
-        let Some(acknowledged) = self.awaited_ack.take_if(|awaited| awaited.cseq == number) else {
+        self.handle_late_ack(number, ctx);
+        let Some(acknowledged) = self.awaited_ack.take_if(|awaited| awaited.is_for(number)) else {
             return;
         };
+        self.was_acknowledged = true;
         if acknowledged.is_offer {
             match self.media.handle_answer(&request.body, ctx) {
                 Ok(()) => self.follow_hold(ctx),
@@ -110,13 +129,10 @@ impl Call {
 
     /// Repeats an unacknowledged 2xx, and ends the call when the ACK never comes (RFC 3261 §13.3.1.4).
     pub(super) fn run_awaited_ack(&mut self, ctx: &mut Context<'_>) {
-        let Some(awaited) = self.awaited_ack.as_mut().filter(|awaited| !awaited.is_paused) else {
-            return;
-        };
-        match awaited.repeat.handle_timeout(ctx.now) {
-            RepeatDue::Pending => {}
-            RepeatDue::Send => ctx.send(awaited.response.clone()),
-            RepeatDue::GiveUp => {
+        match self.awaited_ack.as_mut().map(|awaited| awaited.run(ctx)) {
+            None | Some(RepeatDue::Pending | RepeatDue::Send) => {}
+            Some(RepeatDue::GiveUp) => {
+                self.was_acknowledged = true;
                 let hint = "the far side never acknowledged our answer; it is probably gone";
                 self.end_session(408, end::cause::NO_ACK, end::cause::NO_ACK, hint, ctx);
             }

@@ -61,6 +61,7 @@ impl Call {
     fn handle_bye(&mut self, request: &Request, ctx: &mut Context<'_>) {
         ctx.refuse(request, 200, "OK");
         self.was_hung_up = true;
+        self.parting = None;
         if self.phase == Phase::Alerting {
             return self.cancelled_by_caller(ctx);
         }

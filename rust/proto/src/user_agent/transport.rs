@@ -168,9 +168,9 @@ impl UserAgent {
         self.follow_renewal(now);
         let Some(session) = &mut self.session else { return };
         let transactions = &session.signaling.transactions;
-        session
-            .calls
-            .retain(|id, call| !call.is_over() || call.is_releasing() || transactions.is_busy(*id));
+        session.calls.retain(|id, call| {
+            !call.is_over() || call.is_releasing() || call.is_parting() || transactions.is_busy(*id)
+        });
         let is_releasing = session.calls.values().any(Call::is_releasing);
         if self.connection.is_lingering() && transactions.is_quiet() && !is_releasing {
             self.close_websocket(now);

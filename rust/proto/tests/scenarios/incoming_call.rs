@@ -100,6 +100,107 @@ fn a_200_is_repeated_until_it_is_acknowledged_or_given_up() {
     assert_eq!(rig.events().last().unwrap(), "Ended local No ACK");
 }
 
+/// It was answered, and ended before the ACK.
+fn parting() -> (Rig, Heard) {
+    let (mut rig, ringing) = ringing();
+    rig.command(Command::Answer { call: INCOMING });
+    assert_eq!(rig.hear_status(), 200);
+    rig.command(Command::EndCall {
+        call: INCOMING,
+        reason: Some((480, "Ended by user".to_owned())),
+    });
+    assert_eq!(rig.events(), ["TrackAdded", "Answered", "Ended local Terminated"]);
+    rig.hear_nothing();
+    (rig, ringing)
+}
+
+#[test]
+fn bye_waits_for_the_ack() {
+    let (mut rig, ringing) = parting();
+    rig.say(&request(&ringing, "ACK", 1));
+    let bye = rig.hear("BYE");
+    assert_eq!(bye.header("Reason"), "SIP ;cause=480; text=\"Ended by user\"");
+    assert_eq!(
+        (bye.header("From"), bye.header("To")),
+        (ringing.header("To"), ringing.header("From"))
+    );
+    rig.say(&bye.reply(200, "OK"));
+    rig.advance(Duration::from_secs(40));
+    rig.hear_nothing();
+}
+
+#[test]
+fn bye_waits_no_longer_than_the_ack_may_take() {
+    let (mut rig, _) = parting();
+    rig.advance(Duration::from_secs(31));
+    rig.inbox.retain(|bytes| !bytes.starts_with(b"SIP/2.0 200"));
+    rig.hear_nothing();
+    rig.advance(Duration::from_secs(2));
+    rig.inbox.retain(|bytes| !bytes.starts_with(b"SIP/2.0 200"));
+    rig.hear("BYE");
+}
+
+#[test]
+fn bye_does_not_wait_when_the_connection_is_closed() {
+    let (mut rig, _) = parting();
+    rig.command(Command::Disconnect);
+    rig.hear("BYE");
+}
+
+#[test]
+fn bye_that_waited_goes_out_on_the_next_connection() {
+    let (mut rig, _) = parting();
+    rig.close(Some(1006), "lost");
+    rig.reopen();
+    rig.hear("BYE");
+}
+
+#[test]
+fn the_called_side_refreshes_when_it_is_asked_to() {
+    let (mut rig, invite) = reachable();
+    rig.say(&invite.header("Session-Expires", "90;refresher=uas"));
+    let ringing = rig.hear("SIP/2.0");
+    rig.command(Command::Answer { call: INCOMING });
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!(ok.header("Session-Expires"), "90;refresher=uas");
+    let far = rig.far.as_mut().unwrap();
+    far.session.handle_answer(ok.body.as_bytes(), rig.now).unwrap();
+    rig.say(&request(&ringing, "ACK", 1));
+    rig.is_deaf = false;
+    rig.advance(Duration::from_secs(46));
+    let update = rig.hear("UPDATE");
+    assert_eq!(update.second(), "sip:stranger@elsewhere.example");
+    assert_eq!(
+        (update.header("From"), update.header("To"), update.header("Call-ID")),
+        (ringing.header("To"), ringing.header("From"), ringing.header("Call-ID"))
+    );
+    assert_eq!(update.header("Session-Expires"), "90;refresher=uac");
+    rig.say(&update.reply(200, "OK").header("Session-Expires", "90;refresher=uac"));
+    rig.advance(Duration::from_secs(46));
+    rig.hear("UPDATE");
+}
+
+#[test]
+fn an_address_that_moved_while_it_rang_is_left_with_the_ack() {
+    let (mut rig, ringing) = ringing();
+    rig.move_to("127.0.0.1", "127.0.0.2");
+    rig.hear_nothing();
+    rig.command(Command::Answer { call: INCOMING });
+    let ok = rig.hear("SIP/2.0");
+    let far = rig.far.as_mut().unwrap();
+    far.session.handle_answer(ok.body.as_bytes(), rig.now).unwrap();
+    rig.is_deaf = false;
+    rig.say(&request(&ringing, "ACK", 1));
+    let glare = rig.hear("INVITE");
+    rig.say(&glare.reply(491, "Request Pending"));
+    rig.hear("ACK");
+    rig.advance(Duration::from_millis(2_100));
+    let again = rig.hear("INVITE");
+    rig.answer_reinvite(&again);
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(rig.events(), ["TrackAdded", "Answered", "MediaConnected"]);
+}
+
 #[test]
 fn a_call_may_be_rejected() {
     let (mut rig, _) = ringing();
