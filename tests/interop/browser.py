@@ -126,6 +126,11 @@ class BrowserAgent:
         if self._command("resume", use_update) is not True:
             raise PeerError("JsSIP does not resume the call")
 
+    def restart_ice(self) -> None:
+        """Restarts ICE, by re-INVITE."""
+        if self._command("restartIce") is not True:
+            raise PeerError("JsSIP does not restart ICE")
+
     def send_dtmf(self, tones: str, transport_type: str = "INFO") -> None:
         """Sends tones, by INFO or by the RTP sender (RFC2833)."""
         self._command("sendDtmf", tones, transport_type)

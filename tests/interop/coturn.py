@@ -6,7 +6,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from .identity import TURN_PORT, TURN_TLS_PORT, TURN_USERNAME
+from .identity import LOOPBACK, TURN_PORT, TURN_TLS_PORT, TURN_USERNAME
 from .peer import Peer, program
 
 if TYPE_CHECKING:
@@ -23,18 +23,19 @@ class Coturn(Peer):
 
     name = "coturn"
 
-    def __init__(self, directory: Path, identity: Identity, *settings: str) -> None:
+    def __init__(self, directory: Path, identity: Identity, *settings: str, address: str = LOOPBACK) -> None:
         super().__init__(directory)
         self.identity = identity
         self.settings = settings
+        self.address = address
 
     def command(self) -> Sequence[str]:
         turnserver = program("turnserver", "coturn")
         configuration = self.directory / "turnserver.conf"
         lowest, highest = RELAY_PORTS
         lines = [
-            "listening-ip=127.0.0.1",
-            "relay-ip=127.0.0.1",
+            f"listening-ip={self.address}",
+            f"relay-ip={self.address}",
             f"listening-port={TURN_PORT}",
             f"tls-listening-port={TURN_TLS_PORT}",
             f"min-port={lowest}",
@@ -65,10 +66,10 @@ class Coturn(Peer):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.settimeout(0.5)
             try:
-                udp.connect(("127.0.0.1", TURN_PORT))
+                udp.connect((self.address, TURN_PORT))
                 udp.send(request)
                 answer = udp.recv(1500)
-                socket.create_connection(("127.0.0.1", TURN_TLS_PORT), timeout=0.5).close()
+                socket.create_connection((self.address, TURN_TLS_PORT), timeout=0.5).close()
             except OSError:
                 return False
         return answer[:2] == b"\x01\x01" and answer[8:20] == request[8:20]

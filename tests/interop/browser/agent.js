@@ -65,6 +65,11 @@ export function resume(useUpdate) {
   return session.unhold({ useUpdate });
 }
 
+/** Restarts ICE by re-INVITE; false when JsSIP does not. */
+export function restartIce() {
+  return session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
+}
+
 /** Sends tones; transportType is INFO or RFC2833. */
 export function sendDtmf(tones, transportType) {
   session.sendDTMF(tones, { transportType });
