@@ -266,6 +266,11 @@ impl IceGatherer {
         self.follow(now);
     }
 
+    /// The peers that are let through.
+    pub fn peers(&self) -> &[IpAddr] {
+        &self.peers
+    }
+
     /// Whether a relayed address is one of ours, and datagrams from it go to [`Self::send`].
     pub fn is_relay(&self, local: SocketAddr) -> bool {
         self.relays.iter().any(|relay| relay.announced == Some(local))

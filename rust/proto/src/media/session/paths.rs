@@ -176,12 +176,14 @@ impl Paths {
         }
     }
 
-    /// Has the relays let the far side's addresses through.
+    /// Has the relays let the far side's addresses through; the next ones also those of before, as an answer to a restart
+    /// may name no candidates (`JsSIP`'s does not wait for them), and no check gets through a relay unasked.
     pub(super) fn permit(&mut self, peers: impl IntoIterator<Item = IpAddr> + Clone, now: Instant) {
-        self.gatherer.permit(peers.clone(), now);
         if let Some(next) = &mut self.next {
-            next.permit(peers, now);
+            next.permit(peers.clone(), now);
+            next.permit(self.gatherer.peers().iter().copied(), now);
         }
+        self.gatherer.permit(peers, now);
         self.collect();
     }
 
@@ -259,5 +261,34 @@ impl Paths {
         for closed in closed {
             self.free.extend(closed.gatherer.sockets());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+
+    impl RandomSource for Fixed {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    #[test]
+    fn the_next_relays_let_through_whoever_the_present_ones_do() {
+        let now = Instant::now();
+        let mut paths = Paths::new(IceConfig::default(), &mut Fixed);
+        let [first, second]: [IpAddr; 2] = [[198, 51, 100, 1].into(), [198, 51, 100, 2].into()];
+        paths.permit([first], now);
+        paths.set_next_sockets(&["192.0.2.1:4000".parse().unwrap()], &mut Fixed, now);
+        // an answer that names none
+        paths.permit([], now);
+        assert_eq!(paths.next.as_ref().unwrap().peers(), [first]);
+        paths.permit([second], now);
+        assert_eq!(paths.next.as_ref().unwrap().peers(), [first, second]);
+        assert_eq!(paths.gatherer.peers(), [first, second]);
     }
 }
