@@ -59,10 +59,11 @@ bench: $(EXTENSION) ## every figure of the README
 	python benches/bench_calls.py --calls 50
 	tests/interop/in_namespace python benches/bench_setup.py
 
-bench-interop: $(EXTENSION) ## set-up over a long link through Kamailio, the SDK's in Chromium beside (installs them: needs root)
+bench-interop: $(EXTENSION) ## set-up and a moved address over a long link through Kamailio, the SDK in Chromium beside (installs them: needs root)
 	tests/interop/install.sh
 	tests/interop/in_namespace python benches/bench_setup.py --far kamailio
 	tests/interop/in_namespace python benches/bench_setup.py --caller sdk
+	tests/interop/in_namespace python benches/bench_restart.py
 
 # needs rustup's nightly and cargo-fuzz; `make fuzz FUZZ="rtp stun" FUZZ_SECONDS=60` for some of them
 FUZZ ?= $(patsubst rust/fuzz/fuzz_targets/%.rs,%,$(wildcard rust/fuzz/fuzz_targets/*.rs))

@@ -118,12 +118,18 @@ def pytest_runtest_makereport(
 
 def caller_of(rig: Rig, directory: Path, target: str = CALLEE, **options: object) -> CallerProcess:
     """A call to a target of the rig's, with 880 Hz for a minute; `options` are create_webrtc_client()'s."""
+    clip = str(write_clip(directory))
+    plan = CallPlan(rig.endpoint.url(target), str(rig.identity.ca_file), clip, options=options)
+    return CallerProcess(directory, plan)
+
+
+def write_clip(directory: Path) -> Path:
+    """A minute of 880 Hz at a quarter of full scale, 48 kHz."""
     clip = directory / "tone.wav"
     with wave.open(str(clip), "wb") as file:
         file.setparams((1, 2, 48000, 0, "NONE", "not compressed"))
         file.writeframes(60 * array("h", sine(CALLER_HZ, 0.25, 48000, 1.0)).tobytes())
-    plan = CallPlan(rig.endpoint.url(target), str(rig.identity.ca_file), str(clip), options=options)
-    return CallerProcess(directory, plan)
+    return clip
 
 
 @contextmanager
