@@ -132,7 +132,7 @@ def is_media(kind: int) -> bool:
 
 def table(figures: dict[str, Any]) -> str:
     lines = [
-        f"{figures['rounds']} rounds, round trip {figures['round_trip'] * 1e3:.0f} ms; to the first packet on the new path",
+        f"{figures['rounds']} rounds, round trip {figures['round_trip'] * 1e3:.0f} ms; to the first packet there",
         f"{'':<16} {'best':>10} {'median':>10} {'worst':>10}  goal",
     ]
     for what, directions in figures["figures"].items():
