@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::UserAgent;
 use crate::dtmf::{DtmfRequest, DtmfTransport};
 use crate::io::{
-    AudioPort, CallId, CallPolicy, ClockOrigin, Command, Datagram, KeepAlive, Output, RandomSource, Secret,
+    AudioPort, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, KeepAlive, Output, RandomSource, Secret,
     SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use crate::media::clip::Clip;
@@ -52,6 +52,8 @@ struct World<'a> {
     calls: u64,
     /// The call that commands are for.
     current: CallId,
+    /// The last one that the far side placed.
+    newest_incoming: CallId,
     timeouts: usize,
     is_stuck: bool,
 }
@@ -72,6 +74,7 @@ impl<'a> World<'a> {
             unbound: Vec::new(),
             calls: 0,
             current: CallId(1),
+            newest_incoming: CallId::FIRST_INCOMING,
             timeouts: 0,
             is_stuck: false,
         })
@@ -106,12 +109,15 @@ impl<'a> World<'a> {
             b'e' | b'E' | b'i' | b'u' | b'U' | b'p' | b'P' | b'v' | b'V' => self.command_call(input),
             b't' => self.wait_for_next(),
             b'w' => self.wait_some(),
+            b'T' => self.current = self.newest_incoming,
+            b'G' => self.command(Command::Answer { call: self.current }),
+            b'H' => self.reject(),
             b'k' => self.agent.tick(self.current, &mut Silence, self.now),
             b'g' => self.datagram(),
             b'h' => self.far.forget_latest(),
             b'z' => self.far.change_branch(),
             b'n' => self.damage(),
-            b'a' | b'A' | b'r' | b'R' | b'S' | b'y' | b'm' => self.say(input),
+            b'a' | b'A' | b'r' | b'R' | b'I' | b'S' | b'y' | b'm' => self.say(input),
             _ => {}
         }
     }
@@ -126,7 +132,7 @@ impl<'a> World<'a> {
         let bytes = match input {
             b'a' | b'A' => self.far.answer(choice, input == b'A'),
             b'r' | b'S' => self.far.request(choice, input == b'S'),
-            b'R' => self.far.stranger(choice),
+            b'R' | b'I' => self.far.stranger(choice, input == b'I'),
             b'm' => {
                 let rest = self.script.as_slice();
                 let length = memchr::memchr(0, rest).unwrap_or(rest.len());
@@ -194,6 +200,14 @@ impl<'a> World<'a> {
             call: self.current,
             target: "app".to_owned(),
             headers: Vec::new(),
+        });
+    }
+
+    fn reject(&mut self) {
+        self.command(Command::Reject {
+            call: self.current,
+            status: 486,
+            reason: "Busy Here".to_owned(),
         });
     }
 
@@ -308,6 +322,7 @@ impl<'a> World<'a> {
                 Output::CloseWebSocket(DROPPED) => self.close(),
                 Output::Send(bytes) => self.far.hear(&bytes),
                 Output::BindUdp { call, .. } => self.unbound.push(call),
+                Output::Event(Event::CallCreated(state)) if state.incoming => self.newest_incoming = state.call,
                 _ => {}
             }
         }
@@ -331,7 +346,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// A user who registers also sends keep-alives.
+/// A user who registers also sends keep-alives and takes calls.
 fn settings(register: bool) -> SipSettings {
     let mut keep_alive = KeepAlive::default();
     if !register {
@@ -351,7 +366,10 @@ fn settings(register: bool) -> SipSettings {
         ice: IceConfig::default(),
         reconnect_limit: Duration::from_secs(60),
         keep_alive,
-        policy: CallPolicy::default(),
+        policy: CallPolicy {
+            accept_incoming: register,
+            ..CallPolicy::default()
+        },
     }
 }
 

@@ -127,10 +127,10 @@ impl FarSide {
     }
 
     /// A request outside any dialog.
-    pub(super) fn stranger(&mut self, choice: u8) -> Option<Vec<u8>> {
+    pub(super) fn stranger(&mut self, choice: u8, with_sdp: bool) -> Option<Vec<u8>> {
         let target = Uri::parse("sip:us@far.example").ok()?;
         let ends = ("<sip:us@far.example>", "<sip:far@far.example>;tag=stranger", "strange");
-        self.write(choice, target, ends, false)
+        self.write(choice, target, ends, with_sdp)
     }
 
     fn write(&mut self, choice: u8, uri: Uri, ends: (&str, &str, &str), with_sdp: bool) -> Option<Vec<u8>> {

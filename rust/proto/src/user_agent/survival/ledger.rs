@@ -46,10 +46,12 @@ impl Ledger {
         self.is_broken |= !is_legal;
     }
 
-    /// Whether that many calls were told of, each from its beginning to its end, and gave back what they had.
+    /// Whether that many calls of ours were told of, each from its beginning to its end, as those of the far side's, and
+    /// gave back what they had.
     pub(super) fn is_legal(&self, calls: u64) -> bool {
         let is_over = |life: &Life| life.is_ended && !life.is_ticking && life.has_sockets == life.is_released;
-        !self.is_broken && self.lives.len() as u64 == calls && self.lives.values().all(is_over)
+        let placed = self.lives.keys().filter(|call| **call < CallId::FIRST_INCOMING).count();
+        !self.is_broken && placed as u64 == calls && self.lives.values().all(is_over)
     }
 
     /// How many calls were answered, and how many are over.

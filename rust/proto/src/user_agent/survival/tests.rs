@@ -27,6 +27,9 @@ fn scripts_do_what_they_say() {
     assert_eq!(told("cosb x Qo t Ad"), (1, 0), "placed anew");
     assert_eq!(told("CoadsbAdx Qo ai N ad"), (1, 0), "with newer credentials");
     assert_eq!(told("CoadsbAdx Qo ai O"), (1, 1), "or without");
+    assert_eq!(told("Coad Ic TH"), (0, 1), "the far side's call is rejected");
+    assert_eq!(told("Coad Ic T b G"), (1, 0), "or answered");
+    assert_eq!(told("Coad Rc T b G w~ w~ w~"), (1, 1), "whose ACK never comes");
     assert_eq!(told("CoadsbAd tt"), (1, 0), "a dead connection is no end");
 }
 
