@@ -30,6 +30,7 @@ class SipSettings:
         end_on_info_rejected: bool = False,  # by 408 or 481
         end_on_info_timeout: bool = False,
         accept_incoming: bool = False,  # 403 to calls otherwise
+        refuse_md5: bool = False,
     ) -> SipSettings: ...
 
 @final
@@ -472,7 +473,10 @@ class Engine:
     def prepare(self, websocket_uri: str, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None: ...
     def discard_prepared(self) -> None: ...
     def disconnect(self) -> None: ...
-    def renew(self, settings: SipSettings | None) -> None: ...  # answers SettingsRefused; None gives up
+    # answers SettingsRefused; the way is the new server's; None gives up
+    def renew(
+        self, settings: SipSettings | None, *, proxy: ProxySettings | None = None, public_only: bool = False
+    ) -> None: ...
     def retry(self) -> None: ...  # skips the rest of the back-off while reconnecting
     def network_changed(self) -> None: ...  # looks at the addresses now; calls move if theirs is gone
     def start_call(self, call: int, target: str, headers: list[tuple[str, str]]) -> None: ...

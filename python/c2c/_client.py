@@ -58,13 +58,15 @@ def create_webrtc_client(
     end_on_info_rejected: bool = False,
     end_on_info_timeout: bool = False,
     accept_incoming: bool = False,
+    refuse_md5: bool = False,
 ) -> WebRTCClient:
     """Returns a client to be used with `async with`; touches no network.
 
     Raises `ConfigError` without an endpoint URL, `TypeError` or `ValueError` naming a bad option and
     `UnsupportedPlatform`. A URL that is malformed, or not https, fails in `connect()`. Times are in seconds.
     `reconnect_limit` is how long a call waits for a lost connection to come back, `keep_alive` how long the connection
-    may be silent before it is asked for life (0: never). `accept_incoming` lets calls to us ring.
+    may be silent before it is asked for life (0: never). `accept_incoming` lets calls to us ring. `refuse_md5` answers
+    no MD5 challenge (RFC 8760); stronger ones go first anyway.
     """
     config = WebRTCClientConfig(
         endpoint_url=endpoint_url,
@@ -91,6 +93,7 @@ def create_webrtc_client(
         end_on_info_rejected=end_on_info_rejected,
         end_on_info_timeout=end_on_info_timeout,
         accept_incoming=accept_incoming,
+        refuse_md5=refuse_md5,
     )
     return WebRTCClient(config)
 

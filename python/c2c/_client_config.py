@@ -47,6 +47,7 @@ class WebRTCClientConfig:
     end_on_info_rejected: bool = False
     end_on_info_timeout: bool = False
     accept_incoming: bool = False
+    refuse_md5: bool = False
 
     def __post_init__(self) -> None:
         """Checks all that can be checked without the network."""
@@ -152,4 +153,5 @@ _SWITCHES = (
     "end_on_info_rejected",
     "end_on_info_timeout",
     "accept_incoming",
+    "refuse_md5",
 )

@@ -224,16 +224,18 @@ class OpenClient:
 
     async def _renew(self, scope: trio.CancelScope) -> None:
         """Reconnects with a fresh configuration, as the credentials of the last one may have expired."""
-        settings, register = None, True
         with scope:
             try:
                 config = await self.configs.load()
                 account = self.configs.account(config)
-                settings, register = self._settings(account), account.register
+                settings, route = self._settings(account), self.configs.route(account.info.ws_uri)
                 self._target = call_target(config)
             except C2CError as error:
                 self._bus.emit(events.Error(error.prefixed("Failed to reconnect: ")))
-            self.sip.renew(settings, register=register)
+                self.sip.give_up_renewing()
+            else:
+                self._last_server = account.info.ws_uri
+                self.sip.renew(settings, route, register=account.register)
 
     def _settings(self, account: SipAccount) -> SipSettings:
         from c2c._c2c import SipSettings
@@ -255,6 +257,7 @@ class OpenClient:
             end_on_info_rejected=self._config.end_on_info_rejected,
             end_on_info_timeout=self._config.end_on_info_timeout,
             accept_incoming=self._config.accept_incoming,
+            refuse_md5=self._config.refuse_md5,
         )
 
     async def _cancel(self, cause: str) -> None:

@@ -110,11 +110,17 @@ class SipManager:
             # it came to its end before this could begin
             raise self._last_failure or ConnectionLost("the connection was lost", cause="Connection Error")
 
-    def renew(self, settings: SipSettings | None, *, register: bool) -> None:
-        """Goes on reconnecting with newer settings; gives up without any."""
+    def renew(self, settings: SipSettings, route: Route, *, register: bool) -> None:
+        """Goes on reconnecting with newer settings, which may name another server."""
         if self.is_reconnecting:
             self._needs_registration = register
-            self._engine.renew(settings)
+            proxy = route.proxy.settings() if route.proxy else None
+            self._engine.renew(settings, proxy=proxy, public_only=route.public_only)
+
+    def give_up_renewing(self) -> None:
+        """Ends reconnecting: there are no newer settings."""
+        if self.is_reconnecting:
+            self._engine.renew(None)
 
     def prepare(self, uri: str, route: Route) -> None:
         """Opens a WebSocket ahead; `connect` uses it if it is for the same server, else it is closed untold."""

@@ -32,6 +32,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.commands: list[tuple[Any, ...]] = []
+        self.routes: list[tuple[ProxySettings | None, bool]] = []  # of `connect` and `renew`
         self.silent: set[str] = set()
         self.answers: dict[str, list[Event]] = {}
         self.registers = True
@@ -72,6 +73,7 @@ class FakeEngine:
         return events
 
     def connect(self, settings: SipSettings, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
+        self.routes.append((proxy, public_only))
         if self._take("connect", settings):
             self._is_open = True
             self.tell(Event.Connecting(), Event.Connected())
@@ -92,7 +94,10 @@ class FakeEngine:
             self.tell(Event.Disconnected(None, None))
             self._is_open = False
 
-    def renew(self, settings: SipSettings | None) -> None:
+    def renew(
+        self, settings: SipSettings | None, *, proxy: ProxySettings | None = None, public_only: bool = False
+    ) -> None:
+        self.routes.append((proxy, public_only))
         self._take("renew", settings)
 
     def retry(self) -> None:

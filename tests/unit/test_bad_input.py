@@ -52,6 +52,7 @@ OPTIONS: dict[str, Bad] = {
     "end_on_info_rejected": FLAGS,
     "end_on_info_timeout": FLAGS,
     "accept_incoming": FLAGS,
+    "refuse_md5": FLAGS,
     "ip_version": [("4", TypeError), (True, TypeError), (5, ValueError), (0, ValueError)],
     "port_range": [
         *((40_000, TypeError), ([1, 2], TypeError), ((1, 2, 3), TypeError), ((1.5, 2), TypeError)),

@@ -266,6 +266,24 @@ async def test_refused_credentials_fetch_the_configuration_anew(
         assert "error" not in told.names
 
 
+async def test_the_way_to_a_renewed_server_is_decided_anew(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "endpoint.example, sip.example")
+    async with client:
+        await lost(client, engine)
+        for server, is_proxied in [("sip.elsewhere", True), ("sip.example", False)]:
+            endpoint.config["endpointSettings"]["sipConnectivityInfo"]["wsUri"] = f"wss://{server}:8443"
+            engine.tell(REFUSED)
+            await trio.testing.wait_all_tasks_blocked()
+            assert engine.names()[-1] == "renew"
+            proxy, _ = engine.routes[-1]
+            assert (proxy is not None) is is_proxied
+            assert "proxy.example" in repr(proxy) or not is_proxied
+    assert [proxy is None for proxy, _ in engine.routes] == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [("inactive", WidgetInactive), ("status", ConfigFetchError), ("silent", ConfigTimeout)],

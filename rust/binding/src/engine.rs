@@ -100,9 +100,7 @@ impl Engine {
         proxy: Option<&ProxySettings>,
         public_only: bool,
     ) -> PyResult<()> {
-        let proxy = proxy.map(|proxy| proxy.0.clone());
-        let routed = self.client.route(Route { proxy, public_only });
-        routed.map_err(|error| engine_error(py, &error))?;
+        self.route(py, proxy, public_only)?;
         self.command(py, Command::Connect(Box::new(settings.0.clone())))
     }
 
@@ -127,9 +125,18 @@ impl Engine {
         self.command(py, Command::Disconnect)
     }
 
-    /// Answers `Event.SettingsRefused`: newer settings, or none to give up.
-    #[pyo3(signature = (settings))]
-    fn renew(&self, py: Python<'_>, settings: Option<&SipSettings>) -> PyResult<()> {
+    /// Answers `Event.SettingsRefused`: newer settings and the way to their server, or none to give up.
+    #[pyo3(signature = (settings, *, proxy=None, public_only=false))]
+    fn renew(
+        &self,
+        py: Python<'_>,
+        settings: Option<&SipSettings>,
+        proxy: Option<&ProxySettings>,
+        public_only: bool,
+    ) -> PyResult<()> {
+        if settings.is_some() {
+            self.route(py, proxy, public_only)?;
+        }
         self.command(
             py,
             Command::Renew(settings.map(|settings| Box::new(settings.0.clone()))),
@@ -265,6 +272,13 @@ impl Engine {
 }
 
 impl Engine {
+    /// How the next attempts reach the server.
+    fn route(&self, py: Python<'_>, proxy: Option<&ProxySettings>, public_only: bool) -> PyResult<()> {
+        let proxy = proxy.map(|proxy| proxy.0.clone());
+        let routed = self.client.route(Route { proxy, public_only });
+        routed.map_err(|error| engine_error(py, &error))
+    }
+
     fn command(&self, py: Python<'_>, command: Command) -> PyResult<()> {
         self.client.command(command).map_err(|error| engine_error(py, &error))
     }

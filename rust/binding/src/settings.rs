@@ -22,7 +22,7 @@ impl SipSettings {
     #[pyo3(signature = (*, websocket_uri, user, realm, username="", password="", register=true,
         user_agent=default_user_agent(), register_expires=600, session_expires=90, local_address=None, ice=None,
         reconnect_limit=60.0, keep_alive=7.0, keep_alive_kind="ping", end_on_info_rejected=false,
-        end_on_info_timeout=false, accept_incoming=false))]
+        end_on_info_timeout=false, accept_incoming=false, refuse_md5=false))]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -46,6 +46,7 @@ impl SipSettings {
         end_on_info_rejected: bool,
         end_on_info_timeout: bool,
         accept_incoming: bool,
+        refuse_md5: bool,
     ) -> PyResult<Self> {
         Ok(Self(io::SipSettings {
             websocket_uri,
@@ -53,6 +54,7 @@ impl SipSettings {
             realm,
             username: username.into(),
             password: Secret(password.into()),
+            refuse_md5,
             register,
             user_agent,
             register_expires,

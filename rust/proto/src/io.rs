@@ -83,6 +83,8 @@ pub struct SipSettings {
     pub username: String,
     /// Digest password; empty for runtime endpoints.
     pub password: Secret,
+    /// Whether MD5 digests are refused, which are answered otherwise when the server offers nothing better (RFC 8760 §2.4).
+    pub refuse_md5: bool,
     /// Whether to REGISTER (legacy endpoints do, runtime endpoints don't).
     pub register: bool,
     /// Value of the `User-Agent` header.

@@ -167,6 +167,7 @@ fn settings(port: u16) -> SipSettings {
             interval: Duration::from_millis(500),
             kind: KeepAliveKind::Ping,
         },
+        refuse_md5: false,
         policy: CallPolicy::default(),
     }
 }

@@ -152,6 +152,7 @@ impl Pair {
             ice: IceConfig::default(),
             reconnect_limit: Duration::from_secs(60),
             keep_alive: KeepAlive::default(),
+            refuse_md5: false,
             policy: CallPolicy::default(),
         })));
     }

@@ -46,7 +46,7 @@ pub(crate) struct Context<'a> {
 impl Signaling {
     pub(crate) fn new(identity: Identity) -> Self {
         Self {
-            digest: DigestSession::new(credentials(identity.settings())),
+            digest: digest_session(identity.settings()),
             transactions: Transactions::default(),
             identity,
         }
@@ -55,7 +55,7 @@ impl Signaling {
     /// Takes newer settings: other credentials and perhaps another address, but the same names towards the far side.
     pub(crate) fn renew(&mut self, settings: Box<SipSettings>) -> Result<(), SettingsError> {
         self.identity.renew(settings)?;
-        self.digest = DigestSession::new(credentials(self.identity.settings()));
+        self.digest = digest_session(self.identity.settings());
         Ok(())
     }
 }
@@ -190,10 +190,15 @@ impl Context<'_> {
     }
 }
 
-fn credentials(settings: &SipSettings) -> Credentials {
-    Credentials {
+fn digest_session(settings: &SipSettings) -> DigestSession {
+    let session = DigestSession::new(Credentials {
         username: settings.username.clone(),
         password: settings.password.clone(),
+    });
+    if settings.refuse_md5 {
+        session.refusing_md5()
+    } else {
+        session
     }
 }
 

@@ -225,6 +225,7 @@ mod tests {
             ice: crate::media::servers::IceConfig::default(),
             reconnect_limit: std::time::Duration::from_secs(60),
             keep_alive: crate::io::KeepAlive::default(),
+            refuse_md5: false,
             policy: crate::io::CallPolicy::default(),
         })
     }

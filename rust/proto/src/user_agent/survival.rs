@@ -370,6 +370,7 @@ fn settings(register: bool) -> SipSettings {
             accept_incoming: register,
             ..CallPolicy::default()
         },
+        refuse_md5: false,
     }
 }
 

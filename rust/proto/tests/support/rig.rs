@@ -117,6 +117,7 @@ impl Rig {
                 interval: Duration::ZERO,
                 kind: KeepAliveKind::Ping,
             },
+            refuse_md5: false,
             policy: CallPolicy::default(),
         }
     }

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::media::clip::Clip;
 use crate::media::codec::{Encoder, OpusSettings};
+use crate::media::dtls::{DtlsRole, KeyingMaterial};
 use crate::media::g711::Law;
+use crate::media::rtp::RtpHeader;
+use crate::media::srtp::{Srtp, SrtpProfile};
 use crate::media::test_port::TestPort;
 use crate::media::tone::{self, Tone};
 use crate::test_clock::start;
@@ -332,6 +335,40 @@ fn packets_of_other_durations_are_played() {
             "{samples}: {heard:?}"
         );
     }
+}
+
+/// Duty 9: packets of other sources that have the right keys, one each, are neither heard nor do they end the source that
+/// is; a source that goes on is a peer which began anew (RFC 3550 §8.2).
+#[test]
+fn duty_09_packets_of_other_sources_with_the_right_keys_are_not_heard() {
+    let keys = KeyingMaterial::new(SrtpProfile::AeadAes128Gcm, (0..56).collect()).unwrap();
+    let mut sender = Srtp::new(&keys, DtlsRole::Server).unwrap();
+    let mut ours = Srtp::new(&keys, DtlsRole::Client).unwrap();
+    let mut all = tone(Codec::Pcmu, 1_000.0, 2.0);
+    let noise = tone(Codec::Pcmu, 400.0, 2.0);
+    all.extend((0_u32..).zip(noise).map(|(n, mut packet)| {
+        (packet.ssrc, packet.arrives) = (1_000 + n, packet.arrives + 3);
+        packet
+    }));
+    all.sort_by_key(|packet| packet.arrives);
+    for packet in &mut all {
+        let header = RtpHeader {
+            payload_type: packet.payload_type,
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            ssrc: packet.ssrc,
+            length: 12,
+            ..RtpHeader::default()
+        };
+        let protected = sender.protect_rtp(&header, &packet.payload).unwrap();
+        let header = RtpHeader::parse(&protected).unwrap();
+        let opened = ours.unprotect_rtp(&protected, &header).expect("its keys are right");
+        packet.payload = header.payload(&opened).unwrap().to_vec();
+    }
+    let (port, stats) = hear(&[8_000], all, 100);
+    let (alone, _) = hear(&[8_000], tone(Codec::Pcmu, 1_000.0, 2.0), 100);
+    assert_eq!(port.heard[&8_000], alone.heard[&8_000]);
+    assert_eq!((stats.packets_received, stats.packets_discarded), (200, 100));
 }
 
 #[test]
