@@ -4,6 +4,7 @@ use super::DtlsRole;
 use super::record::plain_handshake;
 
 const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
 /// What a client says in the clear: `ClientHello`, `Certificate`, `CertificateVerify`, `ClientKeyExchange`.
 const OF_CLIENT: [u8; 4] = [CLIENT_HELLO, 11, 15, 16];
 /// What a server says: `HelloRequest`, `ServerHello`, `HelloVerifyRequest`, `NewSessionTicket`, `Certificate`,
@@ -48,10 +49,10 @@ impl HelloGate {
         if !expected.contains(&message.kind) {
             return Verdict::Drop;
         }
-        if message.kind == CLIENT_HELLO {
-            self.judge_hello(&message)
-        } else {
-            Verdict::Feed
+        match message.kind {
+            CLIENT_HELLO => self.judge_hello(&message),
+            SERVER_HELLO if message.offset == 0 && !extensions_fit(message.fragment) => Verdict::Drop,
+            _ => Verdict::Feed,
         }
     }
 
@@ -77,6 +78,27 @@ impl HelloGate {
             _ => Verdict::Feed,
         }
     }
+}
+
+/// Whether each extension of a `ServerHello` ends within their list, as far as the list is all there. Where dimpl 0.9 looks
+/// for the version it trusts their lengths, and panics (found by the fuzzer).
+fn extensions_fit(hello: &[u8]) -> bool {
+    // version, random; session id with its length; suite and compression method
+    let behind_random = hello.get(34..).and_then(<[u8]>::split_first);
+    let behind_suite = behind_random.and_then(|(session, rest)| rest.get(usize::from(*session) + 3..));
+    let Some((length, rest)) = behind_suite.and_then(<[u8]>::split_first_chunk::<2>) else {
+        return true;
+    };
+    let Some(mut list) = rest.get(..usize::from(u16::from_be_bytes(*length))) else {
+        return true;
+    };
+    while let [_, _, l0, l1, rest @ ..] = list {
+        let Some(next) = rest.get(usize::from(u16::from_be_bytes([*l0, *l1]))..) else {
+            return false;
+        };
+        list = next;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -113,6 +135,29 @@ mod tests {
             judge(&record(CLIENT_HELLO, 40, 0, 34, &[0; 6])),
             Verdict::Feed,
             "the rest of one"
+        );
+    }
+
+    #[test]
+    fn a_server_hello_whose_extension_ends_beyond_it_is_dropped() {
+        let judge = |extensions: &[u8]| {
+            let body = [&[0xfe, 0xfd][..], &[1; 32], &[0, 0xc0, 0x2b, 0], extensions].concat();
+            let length = u8::try_from(body.len()).unwrap();
+            HelloGate::default().judge(&record(SERVER_HELLO, length, 0, 0, &body), DtlsRole::Client)
+        };
+        assert_eq!(judge(&[]), Verdict::Feed, "none at all");
+        assert_eq!(judge(&[0, 6, 0, 0x2b, 0, 2, 0xfe, 0xfc]), Verdict::Feed);
+        assert_eq!(
+            judge(&[0, 6, 0, 0x2b, 0, 2]),
+            Verdict::Feed,
+            "goes on in another fragment"
+        );
+        assert_eq!(judge(&[0, 4, 0, 0x2b, 0, 2]), Verdict::Drop, "nothing of it there");
+        assert_eq!(judge(&[0, 5, 0, 0x2b, 0, 2, 0xfe]), Verdict::Drop, "half of it");
+        assert_eq!(
+            judge(&[0, 8, 0, 0x17, 0, 0, 0, 0x2b, 0, 7]),
+            Verdict::Drop,
+            "behind another"
         );
     }
 
