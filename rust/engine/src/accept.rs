@@ -10,7 +10,7 @@ use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::http::{HeaderValue, StatusCode};
 
 use crate::listener::Welcome;
-use crate::local_network::{up_addresses, usable};
+use crate::local_network::usable_now;
 use crate::socket_options::SocketOptions;
 use crate::stream::{Stream, Wire};
 use crate::websocket::{OpenWebSocket, WebSocket, websocket_config};
@@ -45,7 +45,7 @@ pub(crate) fn accept_websocket(
         socket,
         local,
         remote,
-        interfaces: usable(&up_addresses(), remote, SocketOptions::default()),
+        interfaces: usable_now(local, remote, SocketOptions::default()),
     }))
 }
 

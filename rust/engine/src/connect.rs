@@ -15,7 +15,7 @@ use tungstenite::http::Uri;
 use tungstenite::{Error, client};
 
 use crate::happy_eyeballs::connect_first;
-use crate::local_network::{up_addresses, usable};
+use crate::local_network::usable_now;
 use crate::resolve::{literal, resolve};
 use crate::route::{Route, is_public};
 use crate::socket_options::SocketOptions;
@@ -145,7 +145,7 @@ impl Attempt {
             socket,
             local,
             remote,
-            interfaces: usable(&up_addresses(), remote, self.sockets),
+            interfaces: usable_now(local, remote, self.sockets),
         }))
     }
 

@@ -168,8 +168,8 @@ pub(crate) enum Note<A: Agent> {
     Resolved(AgentId, CallId, String, io::Result<Vec<SocketAddr>>),
     /// An attempt to connect to a call's TURN server is over.
     StreamOpened(AgentId, CallId, StreamId, Result<Box<OpenServerStream>, String>),
-    /// The machine's addresses were looked at.
-    Looked(LocalNetwork),
+    /// The machine's addresses were looked at, in vain if there are none to tell.
+    Looked(Option<LocalNetwork>),
     /// A listener's peer was served.
     Upgraded(AgentId, Result<Box<OpenWebSocket>, String>),
     /// No handle is left: end with the last agent.

@@ -1,4 +1,5 @@
 //! The machine's own addresses: which there are, and which of them leads to a server.
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use crate::socket_options::SocketOptions;
@@ -13,15 +14,26 @@ pub(crate) struct LocalNetwork {
 }
 
 impl LocalNetwork {
-    /// Looks, for the sake of these servers. It may take a while on a machine with many interfaces.
-    pub(crate) fn look(servers: &[IpAddr]) -> Self {
-        let mut addresses = up_addresses();
+    /// Looks, for the sake of these servers; `None` if the system refuses (for want of a descriptor, say), which is not to
+    /// have no address. It may take a while on a machine with many interfaces.
+    pub(crate) fn look(servers: &[IpAddr]) -> Option<Self> {
+        Self::of(up_addresses(), servers)
+    }
+
+    fn of(addresses: io::Result<Vec<IpAddr>>, servers: &[IpAddr]) -> Option<Self> {
+        let mut addresses = match addresses {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                tracing::debug!("this machine's addresses cannot be read: {error}");
+                return None;
+            }
+        };
         addresses.sort_unstable();
         let routes = servers.iter().filter_map(|server| Some((*server, route_to(*server)?)));
-        Self {
+        Some(Self {
             addresses,
             routes: routes.collect(),
-        }
+        })
     }
 
     /// The address from which a server would be reached.
@@ -36,13 +48,10 @@ impl LocalNetwork {
     }
 }
 
-/// Addresses of all interfaces that are up.
-pub(crate) fn up_addresses() -> Vec<IpAddr> {
-    let all = if_addrs::get_if_addrs().unwrap_or_default();
-    let up = all
-        .into_iter()
-        .filter(|interface| interface.is_oper_up() || interface.is_loopback());
-    up.map(|interface| interface.ip()).collect()
+/// Those that the calls of a new connection may use; at least the connection's own if the system tells none.
+pub(crate) fn usable_now(local: SocketAddr, server: SocketAddr, sockets: SocketOptions) -> Vec<IpAddr> {
+    let addresses = up_addresses().unwrap_or_else(|_| vec![local.ip().to_canonical()]);
+    usable(&addresses, server, sockets)
 }
 
 /// Those that calls may use. Loopback only where the server is there too; link-local IPv6 never, since it needs a scope to
@@ -57,6 +66,13 @@ pub(crate) fn usable(addresses: &[IpAddr], server: SocketAddr, sockets: SocketOp
             }
     });
     wanted.copied().collect()
+}
+
+/// Addresses of all interfaces that are up.
+fn up_addresses() -> io::Result<Vec<IpAddr>> {
+    let all = if_addrs::get_if_addrs()?.into_iter();
+    let up = all.filter(|interface| interface.is_oper_up() || interface.is_loopback());
+    Ok(up.map(|interface| interface.ip()).collect())
 }
 
 /// What the system's routes say; nothing is sent for that.
@@ -81,11 +97,18 @@ mod tests {
 
     #[test]
     fn loopback_leads_to_loopback() {
-        let seen = LocalNetwork::look(&[ip("127.0.0.1"), ip("127.0.0.9")]);
+        let seen = LocalNetwork::look(&[ip("127.0.0.1"), ip("127.0.0.9")]).unwrap();
         assert_eq!(seen.route(ip("127.0.0.1")), Some(ip("127.0.0.1")));
         assert!(seen.route(ip("127.0.0.9")).is_some_and(|route| route.is_loopback()));
         assert!(seen.addresses.contains(&ip("127.0.0.1")));
         assert!(seen.has(ip("127.0.0.2")) && !seen.has(ip("192.0.2.77")));
+    }
+
+    #[test]
+    fn who_cannot_look_has_seen_nothing() {
+        // EMFILE
+        let refused = io::Error::from_raw_os_error(24);
+        assert_eq!(LocalNetwork::of(Err(refused), &[ip("127.0.0.1")]), None);
     }
 
     #[test]

@@ -306,7 +306,7 @@ impl<A: Agent + 'static> Reactor<A> {
     }
 
     /// Tells the clients of other addresses, and those whose connection's own is gone.
-    fn looked(&mut self, seen: LocalNetwork) {
+    fn looked(&mut self, seen: Option<LocalNetwork>) {
         let is_news = self.floor.watch.finish(seen);
         let clients = self.seats.values().filter(|seat| seat.server().is_some());
         let clients: Vec<AgentId> = clients.map(Seat::id).collect();
