@@ -1,8 +1,8 @@
 //! Opening a client's WebSocket: name, TCP, TLS, HTTP upgrade with subprotocol `sip` (RFC 7118 §4), each within a time limit.
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use c2c_proto::io::{TransportFailure, TransportStep};
@@ -40,16 +40,32 @@ struct Target {
 
 /// How far an attempt has come, for whoever runs out of patience with it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Progress(Arc<AtomicU8>);
+pub(crate) struct Progress(Arc<Marks>);
+
+#[derive(Debug, Default)]
+struct Marks {
+    step: AtomicU8,
+    queued: OnceLock<Instant>,
+    started: OnceLock<Instant>,
+}
 
 impl Progress {
     fn enter(&self, step: TransportStep) {
-        self.0.store(step as u8, Ordering::Relaxed);
+        self.0.step.store(step as u8, Ordering::Relaxed);
+    }
+
+    /// How long it has waited for a thread, which does not count against its limit.
+    pub(crate) fn waited(&self, now: Instant) -> Duration {
+        let Some(queued) = self.0.queued.get() else {
+            return Duration::ZERO;
+        };
+        let until = self.0.started.get().copied().unwrap_or(now);
+        until.saturating_duration_since(*queued)
     }
 
     /// The failure of an attempt that takes longer than `limit`.
     pub(crate) fn timed_out(&self, limit: Duration) -> TransportFailure {
-        let step = match self.0.load(Ordering::Relaxed) {
+        let step = match self.0.step.load(Ordering::Relaxed) {
             0 => TransportStep::Resolve,
             1 => TransportStep::Connect,
             2 => TransportStep::Tls,
@@ -97,7 +113,8 @@ pub(crate) fn open_websocket(
         route,
         sockets,
         progress,
-        deadline: Instant::now() + limit,
+        begun: Instant::now(),
+        limit,
         target,
     };
     if let Some(ip) = literal(&host) {
@@ -115,21 +132,29 @@ struct Attempt {
     route: Route,
     sockets: SocketOptions,
     progress: Progress,
-    deadline: Instant,
+    begun: Instant,
+    limit: Duration,
 }
 
 impl Attempt {
     fn submit(self, workers: &Workers, found: io::Result<Vec<SocketAddr>>, done: Done) {
-        let _ = workers.submit(move || done(self.run(found)));
+        let marks = self.progress.0.clone();
+        let queued = Instant::now();
+        // one that is refused waits for no thread: its time limit tells
+        if workers.submit(move || done(self.run(found))) {
+            let _ = marks.queued.set(queued);
+        }
     }
 
     fn run(self, found: io::Result<Vec<SocketAddr>>) -> Result<Box<OpenWebSocket>, TransportFailure> {
+        let _ = self.progress.0.started.set(Instant::now());
+        let deadline = self.begun + self.limit + self.progress.waited(Instant::now());
         let addresses = self.check_addresses(found)?;
         self.progress.enter(TransportStep::Connect);
-        let tcp = connect_first(&addresses, self.deadline, ADDRESS_LIMIT)?;
+        let tcp = connect_first(&addresses, deadline, ADDRESS_LIMIT)?;
         let lost = |error: io::Error| failure(TransportStep::Connect, error.to_string());
         let (local, remote) = (tcp.local_addr().map_err(lost)?, tcp.peer_addr().map_err(lost)?);
-        let mut wire = Wire::until(tcp, self.deadline).map_err(lost)?;
+        let mut wire = Wire::until(tcp, deadline).map_err(lost)?;
         if let Some(proxy) = &self.route.proxy {
             let Target { host, port, .. } = &self.target;
             proxy.open_tunnel(&mut wire, &format!("{host}:{port}"))?;

@@ -65,26 +65,23 @@ pub(crate) fn open_server_stream(
     workers: &Workers,
     done: impl FnOnce(Result<Box<OpenServerStream>, String>) + Send + 'static,
 ) {
-    let deadline = Instant::now() + OPEN_LIMIT;
     let done: Done = Box::new(done);
     if let Some(ip) = literal(&destination.host) {
         let found = Ok(vec![SocketAddr::new(ip, destination.port)]);
-        return submit(workers, destination, found, deadline, done);
+        return submit(workers, destination, found, done);
     }
     let workers = workers.clone();
     resolve(destination.host.clone(), destination.port, move |found| {
-        submit(&workers, destination, found, deadline, done);
+        submit(&workers, destination, found, done);
     });
 }
 
-fn submit(
-    workers: &Workers,
-    destination: Destination,
-    found: io::Result<Vec<SocketAddr>>,
-    deadline: Instant,
-    done: Done,
-) {
-    let _ = workers.submit(move || done(open(&destination, found, deadline).map_err(|failure| failure.cause)));
+/// The time limit is for what the job does, not for its wait for a thread.
+fn submit(workers: &Workers, destination: Destination, found: io::Result<Vec<SocketAddr>>, done: Done) {
+    let _ = workers.submit(move || {
+        let opened = open(&destination, found, Instant::now() + OPEN_LIMIT);
+        done(opened.map_err(|failure| failure.cause));
+    });
 }
 
 fn open(

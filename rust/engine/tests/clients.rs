@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod support;
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use c2c_engine::audio_ring::Sides;
@@ -92,6 +92,27 @@ fn closed_is_the_last_event_and_ends_commands() {
     ));
     owner.client.close().unwrap();
     assert_eq!(owner.ending(), None);
+}
+
+#[test]
+fn dead_servers_keep_nobody_waiting() {
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("wss://{}/", dead.local_addr().unwrap());
+    let driver = Driver::start().unwrap();
+    let mut waiting: Vec<Owner> = (0..4).map(|_| Owner::new(&driver, any_trust())).collect();
+    for owner in &waiting {
+        owner.order(Order::Open(uri.clone()));
+    }
+    // each is in a TLS handshake that will never end
+    let _silent: Vec<_> = (0..4).map(|_| dead.accept().unwrap()).collect();
+    let mut server = Server::start(None, Welcome::Upgrade);
+    let mut fifth = Owner::new(&driver, any_trust());
+    fifth.order(Order::Open(server.uri("ws")));
+    assert!(matches!(fifth.report(), Report::Opened { .. }));
+    server.accepted();
+    for owner in &mut waiting {
+        assert!(owner.so_far().is_empty(), "the fifth had to wait for their failure");
+    }
 }
 
 #[test]

@@ -161,16 +161,17 @@ impl Line {
     }
 
     /// When [`Self::overdue`] has to be asked.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.state {
-            State::Opening { deadline, .. } | State::Closing(_, _, deadline) => Some(deadline),
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        match &self.state {
+            State::Opening { deadline, progress, .. } => Some(*deadline + progress.waited(now)),
+            State::Closing(_, _, deadline) => Some(*deadline),
             State::Down | State::Up(..) => None,
         }
     }
 
     /// What took too long; the line is down then.
     pub(crate) fn overdue(&mut self, sources: &mut Sources, now: Instant) -> Option<Overdue> {
-        if self.deadline().is_none_or(|deadline| deadline > now) {
+        if self.deadline(now).is_none_or(|deadline| deadline > now) {
             return None;
         }
         if let State::Opening { limit, progress, .. } = &self.state {

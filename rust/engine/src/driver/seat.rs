@@ -314,7 +314,7 @@ impl<A: Agent + 'static> Seat<A> {
         }
         let deadlines = [
             self.agent.poll_timeout(),
-            self.line.deadline(),
+            self.line.deadline(now),
             self.prepared.deadline(),
             self.leaving,
         ];

@@ -291,6 +291,12 @@ impl Owner {
         self.told.pop_front().unwrap()
     }
 
+    /// All that was told and not taken.
+    pub fn so_far(&mut self) -> Vec<ClientEvent<Report>> {
+        self.told.extend(self.client.poll_events().unwrap());
+        self.told.drain(..).collect()
+    }
+
     /// The next report that `wanted` finds something in; others are passed over.
     pub fn wait<T>(&mut self, mut wanted: impl FnMut(&Report) -> Option<T>) -> T {
         loop {
