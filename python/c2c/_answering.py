@@ -10,7 +10,7 @@ from c2c._errors import WrongState
 
 if TYPE_CHECKING:
     from c2c._c2c import Engine
-    from c2c._call import CallRecord
+    from c2c._call_record import CallRecord
 
 
 class Answering:

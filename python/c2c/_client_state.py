@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,6 +19,7 @@ from c2c._errors import (
     RegistrationRejected,
     WidgetInactive,
 )
+from c2c._random import suffix
 from c2c._session import CallEndInfo, CallSession
 
 if TYPE_CHECKING:
@@ -137,8 +136,7 @@ class StateKeeper:
 
 
 def _message(text: str, originator: str | None) -> TranscriptMessage:
-    suffix = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
-    return TranscriptMessage(id=f"msg-{suffix}", text=text, originator=originator, timestamp=datetime.now(UTC))
+    return TranscriptMessage(id=f"msg-{suffix()}", text=text, originator=originator, timestamp=datetime.now(UTC))
 
 
 def _is_cancel(error: C2CError) -> bool:

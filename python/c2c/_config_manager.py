@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
-import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +12,7 @@ import trio
 from c2c._config import EndpointConfig, SipConnectivityInfo, invalid
 from c2c._endpoint_url import request_url
 from c2c._errors import ConfigError, ConfigFetchError, ConfigTimeout
+from c2c._random import ALPHANUMERIC, suffix
 from c2c._route import Route, Routing
 from c2c._shared import SharedOperation
 
@@ -132,8 +131,7 @@ class ConfigManager:
     def _generated(self, endpoint_name: str | None) -> str:
         if self._generated_id is None:
             kept = [character for character in (endpoint_name or "").lower() if character in _NAME]
-            suffix = "".join(secrets.choice(_ALPHANUMERIC) for _ in range(8))
-            self._generated_id = f"webrtc-sdk-{''.join(kept) or 'endpoint'}-{suffix}"
+            self._generated_id = f"webrtc-sdk-{''.join(kept) or 'endpoint'}-{suffix()}"
         return self._generated_id
 
 
@@ -169,5 +167,4 @@ def _hint(status: int) -> str | None:
     return "try again later, or ask whoever runs the endpoint" if status >= 500 else None
 
 
-_ALPHANUMERIC = string.ascii_lowercase + string.digits
-_NAME = frozenset(_ALPHANUMERIC + "-")
+_NAME = frozenset(ALPHANUMERIC + "-")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from c2c._c2c import Engine, Event
-    from c2c._call import CallRecord
+    from c2c._call_record import CallRecord
     from c2c._errors import C2CError
     from c2c._event_bus import Emitter
 

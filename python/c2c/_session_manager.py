@@ -10,8 +10,8 @@ import trio
 
 from c2c import events
 from c2c._answering import BUSY, Answering
-from c2c._call import CallRecord
 from c2c._call_limit import take_place
+from c2c._call_record import CallRecord
 from c2c._dtmf import DtmfManager
 from c2c._errors import C2CError, CallError, CallLimitReached, NoActiveCall
 from c2c._info import decode_info, encode_info
