@@ -12,7 +12,12 @@ DEFAULT_CALL_LIMIT = 1_000
 
 
 class Place:
-    """One call's; given back when it is forgotten, whatever becomes of its client."""
+    """One call's; given back at its end, or when it is forgotten, whatever becomes of its client."""
+
+    def give_back(self) -> None:
+        """Leaves it to another call."""
+        with _lock:
+            _places.discard(self)
 
 
 def set_call_limit(limit: int | None) -> None:

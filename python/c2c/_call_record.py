@@ -38,6 +38,7 @@ class CallRecord:
         self.was_created = False
         self.is_decided = False  # answered or rejected by us
         self.muted_wanted = False
+        self.place: Place | None = None  # among the process's calls
         self.end_info: CallEndInfo | None = None
         self._session: CallSession | None = None
         self._answered_at: float | None = None
@@ -103,6 +104,8 @@ class CallRecord:
             self._session = replace(self.snapshot(), status=status)
         self._last_stats = stats
         self.end_info = end_info
+        if self.place is not None:
+            self.place.give_back()
         return self._session
 
     def release(self) -> None:

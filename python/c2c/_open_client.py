@@ -9,7 +9,6 @@ import trio
 
 from c2c import events
 from c2c._audio_manager import AudioManager
-from c2c._call_limit import take_place
 from c2c._client_state import EndCause
 from c2c._config_manager import ConfigManager, call_target
 from c2c._errors import C2CError, ClientDestroyed, ConfigError, ConnectFailed, ConnectTimeout, NotConnected, WrongState
@@ -104,7 +103,7 @@ class OpenClient:
         with prefixed("Failed to start call: "):
             if self.sessions.live is None:
                 assert self._lifetime is not None
-                self.sessions.place = take_place()
+                self.sessions.reserve()
                 self._states.begin()
                 self._begin_setup(self._lifetime.nursery)
             return await self.sessions.start(self._target.user, self._target.headers)

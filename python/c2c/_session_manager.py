@@ -45,7 +45,7 @@ class SessionManager:
         self._dtmf = DtmfManager(engine, bus)
         self._answering = Answering(engine)
         self._records: dict[int, CallRecord] = {}
-        self.place: Place | None = None  # among the process's calls
+        self._reserved: Place | None = None  # for the call that is about to start
         self._numbers = itertools.count(1)
         self._infos: dict[int, _PendingInfo] = {}
         self._info_numbers = itertools.count(1)
@@ -80,13 +80,15 @@ class SessionManager:
         """The call that is answered and not over."""
         return next((record for record in self._records.values() if record.is_active), None)
 
+    def reserve(self) -> None:
+        """Takes a place among the process's calls for the next `start`; `CallLimitReached` if there is none."""
+        self._reserved = take_place()
+
     async def start(self, target: str, headers: list[tuple[str, str]]) -> Call:
         """Starts a call, or returns the live one; returns when the INVITE is made. Ends the call when cancelled."""
         record = self.live
         if record is None:
-            number = next(self._numbers)
-            self._engine.start_call(number, target, headers)
-            record = self._record(number)
+            record = self._begin(target, headers)
         try:
             await record.created.wait()
         except trio.Cancelled:
@@ -139,6 +141,19 @@ class SessionManager:
             info = CallEndInfo(originator="system", cause=cause)
             self._finish(record, None, info, None)
 
+    def _begin(self, target: str, headers: list[tuple[str, str]]) -> CallRecord:
+        number = next(self._numbers)
+        place, self._reserved = self._reserved, None
+        try:
+            self._engine.start_call(number, target, headers)
+        except BaseException:
+            if place is not None:
+                place.give_back()
+            raise
+        record = self._record(number)
+        record.place = place
+        return record
+
     def _created(self, event: Event.CallCreated) -> None:
         if (record := self._records.get(event.state.call)) is None:
             if not event.state.incoming:
@@ -157,7 +172,7 @@ class SessionManager:
     def _offer(self, record: CallRecord) -> None:
         """Tells of a call to us, if there is a place for it."""
         try:
-            self.place = self.place or take_place()
+            record.place = take_place()
         except CallLimitReached as error:
             self._bus.emit(events.Error(error.prefixed("Failed to take call: ")))
             record.is_decided = True
@@ -215,8 +230,6 @@ class SessionManager:
 
     def _finish(self, record: CallRecord, state: CallState | None, info: CallEndInfo, stats: CallStats | None) -> None:
         del self._records[record.number]
-        if not self._records:
-            self.place = None
         session = record.finish(state, info, stats)
         self._audio.stop()
         if session is not None:

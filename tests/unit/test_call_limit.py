@@ -7,8 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio.testing
 
 import c2c
+from c2c._c2c import CallEnd
 from c2c._call_limit import DEFAULT_CALL_LIMIT, take_place
 
 if TYPE_CHECKING:
@@ -63,6 +65,44 @@ async def test_a_place_is_given_back_at_the_calls_end(
                 break
     held = take_place()
     assert held is not None
+
+
+async def test_a_call_that_could_not_start_leaves_its_place(
+    client: c2c.WebRTCClient, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise c2c.EngineClosed("no more")
+
+    async with client:
+        await client.connect()
+        c2c.set_call_limit(1)
+        monkeypatch.setattr(engine, "start_call", refuse)
+        with pytest.raises(c2c.EngineClosed) as kept:
+            await client.start_call()
+        monkeypatch.undo()
+        assert take_place() is not None
+    assert kept.value.__traceback__ is not None  # and with it the frames
+
+
+async def test_calls_that_cross_take_a_place_each(client: c2c.WebRTCClient, engine: FakeEngine) -> None:
+    async with client:
+        ours = await client.connect_and_call()
+        told = client.events()
+        number = engine.call_us()
+        await trio.testing.wait_all_tasks_blocked()
+        told.close()
+        theirs = [event.call async for event in told if isinstance(event, c2c.events.IncomingCall)]
+        c2c.set_call_limit(2)
+        with pytest.raises(c2c.CallLimitReached):
+            take_place()
+        engine.finish(CallEnd("remote", "Canceled", None, None, None, ""), engine.calls[number])
+        await theirs[0].wait_ended()
+        held = [take_place()]
+        with pytest.raises(c2c.CallLimitReached):
+            take_place()
+        await client.end_call()
+        await ours.wait_ended()
+        held.append(take_place())
 
 
 def test_no_limit_and_a_limit_that_is_passed_already() -> None:
