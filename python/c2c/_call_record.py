@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from c2c._answering import Answering
     from c2c._audio_manager import CallAudio
     from c2c._c2c import CallState, CallStats
+    from c2c._call_limit import Place
     from c2c._dtmf import DtmfManager
     from c2c._errors import C2CError
 
@@ -169,9 +170,12 @@ def _time(seconds: float | None) -> datetime | None:
 
 def _media_error(info: CallEndInfo) -> MediaError | None:
     kinds: dict[str | None, type[MediaError]] = {"ice": IceFailed, "dtls": DtlsFailed, "media": MediaError}
-    kind = kinds.get(info.stage)
+    kind = NoCommonCodec if _lacks_codec(info) else kinds.get(info.stage)
     if kind is None:
         return None
-    if kind is MediaError and info.cause == "Incompatible SDP":
-        kind = NoCommonCodec
     return kind(str(info.cause), stage=info.stage, sip_status=info.sip_status, cause=info.cause, hint=info.hint)
+
+
+def _lacks_codec(info: CallEndInfo) -> bool:
+    """Whether the offer was refused with 488 or 606, or the answer has none of our codecs (the engine's hint)."""
+    return info.cause == "Incompatible SDP" or (info.hint or "").startswith("no common codec:")

@@ -95,6 +95,24 @@ async def test_an_answer_that_cannot_be_used(kind: BadAnswerKind) -> None:
         assert (await far_side.wait_ended()).how == "BYE"
 
 
+@pytest.mark.parametrize("refusal", [BadAnswer("no-common-codec"), Reject(488), Reject(606)])
+async def test_no_codec_in_common(refusal: BadAnswer | Reject) -> None:
+    answers = isinstance(refusal, BadAnswer)
+    async with served(*([] if answers else [refusal]), misbehave=[refusal] if answers else []) as one:
+        call = await one.client.connect_and_call()
+        with pytest.raises(c2c.CallFailed) as caught:
+            await call.play(tone(1000, 1))
+        assert type(caught.value.__cause__) is c2c.NoCommonCodec
+
+
+async def test_an_answer_that_is_no_sdp_is_no_matter_of_codecs() -> None:
+    async with served(misbehave=[BadAnswer("garbage")]) as one:
+        call = await one.client.connect_and_call()
+        with pytest.raises(c2c.CallFailed) as caught:
+            await call.wait_answered()
+        assert type(caught.value.__cause__) is c2c.MediaError
+
+
 async def test_a_wrong_fingerprint_gives_no_keys() -> None:
     async with served(misbehave=[BadAnswer("wrong-fingerprint")]) as one:
         call = await one.client.connect_and_call()

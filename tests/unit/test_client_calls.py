@@ -79,7 +79,7 @@ async def test_a_rejected_call(client: WebRTCClient, engine: FakeEngine, told: R
     [
         ("ice", "RTP Timeout", IceFailed),
         ("dtls", "WebRTC Error", DtlsFailed),
-        ("media", "Incompatible SDP", NoCommonCodec),
+        ("invite", "Incompatible SDP", NoCommonCodec),
         ("media", "Bad Media Description", MediaError),
     ],
 )
