@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from c2c._event_bus import EventBus
 
 REPEAT_LIMIT = 1  # seconds in which the same text of the same originator is a repetition
+TRANSCRIPT_LIMIT = 1_000  # messages; the newest are kept
 
 
 class CallStatus(StrEnum):
@@ -61,7 +62,10 @@ class TranscriptMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class ClientState:
-    """A client at one moment: its last call, or the way to it; `transcript` is that call's, oldest first."""
+    """A client at one moment: its last call, or the way to it.
+
+    `transcript` is that call's, oldest first; of more than 1,000 messages the newest are kept.
+    """
 
     status: CallStatus = CallStatus.IDLE
     muted: bool = False
@@ -114,7 +118,8 @@ class StateKeeper:
             case events.Failed(session, end_info):
                 self._progress(CallStatus.FAILED, session, end_info)
             case events.Transcription():
-                self._set(replace(self.current, transcript=self.current.transcript + self._heard(event)))
+                transcript = (*self.current.transcript, *self._heard(event))
+                self._set(replace(self.current, transcript=transcript[-TRANSCRIPT_LIMIT:]))
 
     def _progress(self, status: CallStatus, session: CallSession, end_info: CallEndInfo | None = None) -> None:
         self._set(replace(self.current, status=status, session=session, muted=session.muted, end_info=end_info))
@@ -125,9 +130,17 @@ class StateKeeper:
         for text in event.texts:
             said = (text, event.originator)
             if now - self._said.get(said, -REPEAT_LIMIT) >= REPEAT_LIMIT:
+                self._said.pop(said, None)  # to its end
                 self._said[said] = now
                 messages.append(_message(text, event.originator))
+        self._forget_old(now)
         return tuple(messages)
+
+    def _forget_old(self, now: float) -> None:
+        for said, when in list(self._said.items()):
+            if now - when < REPEAT_LIMIT and len(self._said) <= TRANSCRIPT_LIMIT:
+                return
+            del self._said[said]
 
     def _set(self, state: ClientState) -> None:
         if state != self.current:

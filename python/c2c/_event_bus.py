@@ -16,7 +16,7 @@ from c2c._errors import ClientError, EventsLost
 
 Handler: TypeAlias = Callable[..., object]
 
-MAX_WAITING = 1_000  # asynchronous handler calls, and events an iterator
+MAX_WAITING = 1_000  # asynchronous handler calls, events an iterator, events that handlers cause
 
 logger = logging.getLogger("c2c")
 
@@ -75,7 +75,7 @@ class EventBus:
     def emit(self, event: events.Event) -> None:
         """Runs the handlers of `event`; called from inside one of them, after those of the event before."""
         if self._emitting is not None:
-            self._emitting.append(event)
+            self._postpone(self._emitting, event)
             return
         self._emitting = deque([event])
         try:
@@ -124,6 +124,13 @@ class EventBus:
             else:
                 if inspect.isawaitable(result):
                     self._enqueue(_Waiting(registration, result))
+
+    def _postpone(self, emitting: deque[events.Event], event: events.Event) -> None:
+        if len(emitting) < MAX_WAITING:
+            emitting.append(event)
+            return
+        text = f"{MAX_WAITING} events wait for the handlers that cause them, the last one of {event.name!r}"
+        self._on_failure(ClientError(text, hint="let handlers cause fewer events"))
 
     def _enqueue(self, waiting: _Waiting) -> None:
         if self._is_over or len(self._waiting) >= MAX_WAITING:

@@ -129,6 +129,26 @@ async def test_the_transcript(client: WebRTCClient, engine: FakeEngine, endpoint
     assert all(message.timestamp.tzinfo is not None for message in transcript)
 
 
+async def test_the_transcript_keeps_the_newest(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint
+) -> None:
+    async with client:
+        await answered_call(client, engine)
+        for first in range(0, 1_500, 100):
+            say(engine, {"originator": "bot", "messages": [{"text": str(first + n)} for n in range(100)]})
+            await trio.testing.wait_all_tasks_blocked()
+        transcript = client.get_state().transcript
+        assert [message.text for message in transcript] == [str(number) for number in range(500, 1_500)]
+        say(engine, {"originator": "bot", "messages": [{"text": "1499"}]})  # a repetition still
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.get_state().transcript == transcript
+        assert len(client._states._said) <= 1_000
+        await trio.sleep(1)
+        say(engine, {"originator": "bot", "messages": [{"text": "anew"}]})
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(client._states._said) == [("anew", "bot")]
+
+
 async def test_hold_is_a_change(client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint) -> None:
     async with client:
         await answered_call(client, engine)

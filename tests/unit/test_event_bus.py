@@ -12,6 +12,7 @@ import trio.testing
 
 from c2c import ClientError, EventsLost, WebRTCClient
 from c2c._c2c import Event
+from c2c._event_bus import EventBus
 from c2c.events import (
     NAMES,
     Connected,
@@ -288,6 +289,25 @@ async def test_too_many_waiting_handlers_end_the_client(client: WebRTCClient, en
             engine.tell(Event.Connecting())
             await trio.sleep_forever()
     assert engine.is_closed
+
+
+async def test_too_many_events_that_handlers_cause_end_the_client() -> None:
+    failures: list[Exception] = []
+    bus = EventBus(failures.append)
+    told: list[str | None] = []
+
+    def cause_more(event: Disconnected) -> None:
+        told.append(event.reason)
+        if len(told) == 1:
+            for number in range(1_001):
+                bus.emit(Disconnected(None, str(number)))
+
+    bus.on("disconnected", cause_more)
+    bus.emit(Disconnected(None, "first"))
+    assert told == ["first", *map(str, range(1_000))]
+    (failure,) = failures
+    assert isinstance(failure, ClientError)
+    assert "1000 events wait" in str(failure)
 
 
 async def test_events_as_objects(client: WebRTCClient, engine: FakeEngine) -> None:
