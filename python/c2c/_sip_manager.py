@@ -54,6 +54,7 @@ class SipManager:
         self._is_prepared = False
         self._open = False
         self._registered = False
+        self._was_ready = False
         self._stopped: trio.Event | None = None
         self.is_initialised = False
         self.is_reconnecting = False
@@ -98,6 +99,7 @@ class SipManager:
         self._needs_registration = register
         self._last_failure = None
         self.is_initialised = True
+        self._was_ready = False
         self._is_prepared = False  # the engine takes it, or closes it
         proxy = route.proxy.settings() if route.proxy else None
         await self._try(lambda: self._engine.connect(settings, proxy=proxy, public_only=route.public_only))
@@ -209,6 +211,7 @@ class SipManager:
 
     def _finish_connecting(self) -> None:
         if not self.is_reconnecting:
+            self._was_ready = True
             self._finish_attempt()
 
     def _connect_failed(self, event: Event.ConnectFailed) -> None:
@@ -246,8 +249,8 @@ class SipManager:
 
     def _disconnected(self, event: Event.Disconnected) -> None:
         self._open = self._registered = False
-        # a connection that was up is made again, as Reconnecting is about to say
-        self.is_reconnecting |= self.is_initialised and self._attempt is None
+        # a connection that was ready is made again, as Reconnecting is about to say
+        self.is_reconnecting |= self.is_initialised and self._was_ready
         self._bus.emit(events.Disconnected(event.code, event.reason))
         if self._stopped is not None:
             self._stopped.set()

@@ -327,6 +327,40 @@ async def test_a_connection_lost_while_registering(client: WebRTCClient, engine:
     assert engine.names() == ["connect", "close"]
 
 
+async def test_a_server_that_closes_during_the_first_register(
+    client: WebRTCClient, engine: FakeEngine, told: Recorder
+) -> None:
+    failed = Event.RegistrationFailed("Connection Error", None, None)
+    engine.answers["connect"] = [Event.Connecting(), Event.Connected(), failed, Event.Disconnected(1006, "reset")]
+    engine.silent.add("disconnect")  # there is nothing left to close
+    async with client:
+        began = trio.current_time()
+        assert isinstance(await failure(client), RegistrationRejected)
+        assert not client.is_connected()
+        del engine.answers["connect"]
+        await client.connect()
+        assert client.is_connected()
+        assert trio.current_time() == began
+        assert "reconnecting" not in told.names
+
+
+async def test_a_server_that_breaks_the_websocket_protocol(
+    client: WebRTCClient, engine: FakeEngine, told: Recorder
+) -> None:
+    reason = "the far side broke the WebSocket protocol: reserved bits"
+    engine.answers["connect"] = [Event.Connecting(), Event.Connected(), Event.Disconnected(None, reason)]
+    async with client:
+        error = await failure(client)
+        assert type(error) is RemoteProtocolError
+        assert (error.stage, error.cause) == ("websocket", reason)
+        del engine.answers["connect"]
+        await client.connect()
+        engine.lose(None, reason)
+        await trio.testing.wait_all_tasks_blocked()
+        ((error,),) = [payload for name, payload in told.events if name == "error"]
+        assert type(error) is RemoteProtocolError
+
+
 async def test_disconnect(client: WebRTCClient, engine: FakeEngine, told: Recorder) -> None:
     async with client:
         await client.connect()
