@@ -17,6 +17,7 @@ from c2c._errors import (
     EngineClosed,
     EngineFailed,
     RegistrationRejected,
+    RemoteProtocolError,
 )
 from c2c._route import PROXY_HINT
 
@@ -252,11 +253,13 @@ class SipManager:
         # a connection that was ready is made again, as Reconnecting is about to say
         self.is_reconnecting |= self.is_initialised and self._was_ready
         self._bus.emit(events.Disconnected(event.code, event.reason))
+        error = _loss(event)
+        if isinstance(error, RemoteProtocolError) and self.is_initialised and self._attempt is None:
+            self._bus.emit(events.Error(error))
         if self._stopped is not None:
             self._stopped.set()
         elif not self.is_reconnecting:
-            cause = event.reason or "the WebSocket was closed"
-            self._give_up(ConnectionLost(cause, cause=cause))
+            self._give_up(error)
 
     def _begin_reconnecting(self, event: Event.Reconnecting) -> None:
         if not self.is_initialised:
@@ -320,6 +323,12 @@ def _drain(wake: socket.socket) -> bool:
     return False
 
 
+def _loss(event: Event.Disconnected) -> C2CError:
+    cause = event.reason or "the WebSocket was closed"
+    kind = RemoteProtocolError if event.code is None and cause.startswith(_BROKE) else ConnectionLost
+    return kind(cause, cause=cause)
+
+
 def _rejection(event: Event.RegistrationFailed) -> RegistrationRejected:
     hint = _REGISTER_HINTS.get(event.status or event.cause)
     return RegistrationRejected(
@@ -335,6 +344,7 @@ def _connect_hint(event: Event.ConnectFailed) -> str | None:
     return _CONNECT_HINTS.get(event.step)
 
 
+_BROKE = "the far side broke the WebSocket protocol"  # the engine's words
 _CONNECT_HINTS = {
     "resolve": "check the host name in the endpoint's wsUri and this machine's DNS",
     "connect": "check that the host and port of the endpoint's wsUri can be reached, also through firewalls",

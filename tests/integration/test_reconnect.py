@@ -10,6 +10,7 @@ import trio
 
 import c2c
 from c2c.gateway import Agent, Answer, ConfigValue, Echo, EndpointConfig, Ring, serve
+from support.broken_servers import listening, upgrading
 from support.front import Front, front_of
 from support.gateway import Caller, caller
 
@@ -39,6 +40,21 @@ async def told(one: Caller, name: str) -> None:
         happened = trio.Event()
         one.client.on(name, happened.set)
         await happened.wait()
+
+
+async def test_a_server_that_breaks_the_websocket_protocol() -> None:
+    async def reserved_opcode(stream: trio.abc.Stream) -> None:
+        await stream.send_all(b"\x83\x00")
+        while await stream.receive_some():
+            pass
+
+    async with listening(upgrading(reserved_opcode)) as port:
+        misbehave = [ConfigValue(WS_URI, f"ws://127.0.0.1:{port}/")]
+        async with serve(misbehave=misbehave, secure=False) as gateway, caller(gateway) as one:
+            with pytest.raises(c2c.SignalingError):
+                await one.client.connect()
+            errors = [payload[0] for name, payload in one.told.events if name == "error"]
+            assert any(type(error) is c2c.RemoteProtocolError for error in errors), errors
 
 
 async def test_an_answered_call_goes_on() -> None:

@@ -13,6 +13,7 @@ from c2c import (
     ConnectionLost,
     ConnectTimeout,
     RegistrationRejected,
+    RemoteProtocolError,
     WebRTCClient,
     WidgetInactive,
     create_webrtc_client,
@@ -35,7 +36,8 @@ pytestmark = pytest.mark.usefixtures("endpoint")
 async def failure(client: WebRTCClient) -> C2CError:
     with pytest.raises(Exception, match="Failed to connect: ") as caught:
         await client.connect()
-    assert isinstance(caught.value, (ConfigError, ConnectFailed, ConnectTimeout, ConnectionLost, RegistrationRejected))
+    kinds = (ConfigError, ConnectFailed, ConnectTimeout, ConnectionLost, RegistrationRejected, RemoteProtocolError)
+    assert isinstance(caught.value, kinds)
     return caught.value
 
 

@@ -3,6 +3,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 
+use tungstenite::error::ProtocolError;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Bytes, Error, Message, WebSocket as Protocol};
@@ -167,7 +168,7 @@ fn close_end(frame: Option<CloseFrame>) -> WebSocketEnd {
     match frame {
         Some(frame) => WebSocketEnd {
             code: Some(frame.code.into()),
-            reason: frame.reason.to_string(),
+            reason: printable(&frame.reason),
         },
         None => WebSocketEnd {
             code: None,
@@ -176,11 +177,47 @@ fn close_end(frame: Option<CloseFrame>) -> WebSocketEnd {
     }
 }
 
+/// A foreign text for logs and exceptions: a line break in it would begin a line of its own.
+fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).collect()
+}
+
 fn end_of(error: &Error) -> WebSocketEnd {
     let reason = match error {
         Error::ConnectionClosed | Error::AlreadyClosed => String::new(),
         Error::WriteBufferFull(_) => format!("the peer does not read: more than {WRITE_LIMIT} bytes wait for it"),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => {
+            error.to_string()
+        }
+        Error::Utf8(_) | Error::Protocol(_) | Error::AttackAttempt => {
+            // the package's RemoteProtocolError knows it by these words
+            format!("the far side broke the WebSocket protocol: {error}")
+        }
         error => error.to_string(),
     };
     WebSocketEnd { code: None, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_reason_has_no_control_characters() {
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "bye\r\n2026-01-01 ERROR \u{1b}[2Jforged\u{9b}".into(),
+        };
+        let end = close_end(Some(frame));
+        assert_eq!(end.code, Some(1000));
+        assert_eq!(end.reason, "bye2026-01-01 ERROR [2Jforged");
+    }
+
+    #[test]
+    fn a_connection_that_breaks_off_breaks_no_protocol() {
+        let broken_off = end_of(&Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
+        assert!(!broken_off.reason.contains("broke"), "{}", broken_off.reason);
+        let broken = end_of(&Error::Protocol(ProtocolError::NonZeroReservedBits));
+        assert!(broken.reason.starts_with("the far side broke the WebSocket protocol: "));
+    }
 }
