@@ -32,6 +32,8 @@ class SipSettings:
         accept_incoming: bool = False,  # 403 to calls otherwise
         refuse_md5: bool = False,
     ) -> SipSettings: ...
+    @property
+    def user(self) -> str: ...  # not for logs
 
 @final
 class IceSettings:

@@ -9,6 +9,7 @@ from c2c._endpoint_url import redacted
 from c2c._errors import ConfigError
 from c2c._ice_servers import PcConfig, PeerConnectionConfig, checked_pc_config
 from c2c._route import parse_proxy, version_of
+from c2c._secret import HoldsSecrets
 from c2c._tls import TLSConfig
 from c2c._user_id import check_user_id, warn_of_personal_data
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebRTCClientConfig:
+class WebRTCClientConfig(HoldsSecrets):
     """All options of a client, with the SDK's defaults; times in seconds.
 
     Raises `ConfigError` for a missing endpoint URL, `TypeError` or `ValueError` that name the option for the rest.

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import urlsplit
 
 from c2c._endpoint_url import is_loopback, redacted
 from c2c._errors import ConfigInvalid, WidgetInactive
+from c2c._secret import HoldsSecrets
 
 Json: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SipConnectivityInfo:
-    """Where the SIP server is and who we are to it; credentials are not shown."""
+class SipConnectivityInfo(HoldsSecrets):
+    """Where the SIP server is and who we are to it; credentials are not shown, and not pickled."""
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("username", "password")
 
     ws_uri: str = field(repr=False)
     realm: str | None = None
@@ -34,8 +37,10 @@ class WebrtcWidgetConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointSettings:
-    """Settings of one endpoint; its URL token is not shown."""
+class EndpointSettings(HoldsSecrets):
+    """Settings of one endpoint; its URL token is not shown, and not pickled."""
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("endpoint_url_token",)
 
     endpoint_name: str | None = None
     endpoint_id: str | None = None

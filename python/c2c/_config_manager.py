@@ -14,6 +14,7 @@ from c2c._endpoint_url import request_url
 from c2c._errors import ConfigError, ConfigFetchError, ConfigTimeout
 from c2c._random import ALPHANUMERIC, suffix
 from c2c._route import Route, Routing
+from c2c._secret import HoldsSecrets
 from c2c._shared import SharedOperation
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SipAccount:
+class SipAccount(HoldsSecrets):
     """Who the client is to the SIP server."""
 
     info: SipConnectivityInfo
-    user: str
+    user: str = field(repr=False)
     realm: str
     register: bool
 
@@ -68,8 +69,10 @@ class ConfigManager:
 
     async def load(self) -> EndpointConfig:
         """Fetches and checks the configuration; raises `ConfigError` and its kinds. Who comes meanwhile shares it."""
-        value = await self._fetch()
-        config = EndpointConfig.from_json(value)
+        try:
+            config = EndpointConfig.from_json(await self._fetch())
+        except ConfigError as error:
+            raise error.with_traceback(None) from error.__cause__  # the local variables of its frames are the answer
         path, uri = "endpointSettings.sipConnectivityInfo.wsUri", config.endpoint_settings.sip_connectivity_info.ws_uri
         if not self._routing.allows(urlsplit(uri).hostname or ""):
             raise invalid(path, "names a host that is not in allowed_hosts")
@@ -104,7 +107,10 @@ class ConfigManager:
         return await self._request.wait()
 
     async def _fetch_in_time(self) -> object:
-        url = request_url(self._endpoint_url, self.user_id)
+        try:
+            url = request_url(self._endpoint_url, self.user_id)
+        except ConfigError as error:
+            raise error.with_traceback(None) from error.__cause__  # the local variables of its frames are the URL
         if not self._routing.allows(urlsplit(url).hostname or ""):
             cause = "the host of endpoint_url is not in allowed_hosts"
             raise ConfigError(f"Configuration fetch failed: {cause}", cause=cause, hint="add it, or correct the URL")

@@ -6,13 +6,14 @@ import ipaddress
 from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from c2c._errors import ConfigError
+from c2c._secret import SecretText
 
 
 def request_url(endpoint_url: str, user_id: str | None) -> str:
     """Returns the URL to GET: the endpoint's own, with `userId` added; `ConfigError` for one that may not be asked."""
     parts = _split(endpoint_url)
     query = "&".join(part for part in (parts.query, _user_query(user_id)) if part)
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    return SecretText(urlunsplit((parts.scheme, parts.netloc, parts.path, query, "")))
 
 
 def redacted(url: str) -> str:

@@ -13,11 +13,12 @@ from support.gateway import caller
 
 PASSWORD = "correct-horse-battery-staple"
 TOKEN = "c0ffee0token0c0ffee0token"
+USERNAME = "username-to-be-kept-out-of-logs"
 USER_ID = "somebody-to-be-kept-out-of-logs"
 
 
 async def test_duty_12_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
+    config = EndpointConfig(username=USERNAME, password=PASSWORD, url_token=TOKEN)
     with caplog.at_level(logging.NOTSET):
         async with (
             serve(c2c.gateway.Agent(Ring(0.1)), config=config, misbehave=[MalformedSip()]) as gateway,
@@ -28,11 +29,11 @@ async def test_duty_12_a_whole_call_logs_no_secret(caplog: pytest.LogCaptureFixt
             await one.client.end_call()
             await one.client.disconnect()
     assert any(record.name.startswith("c2c") for record in caplog.records), "c2c tells nothing at the lowest level"
-    _assert_clean([*(record.getMessage() for record in caplog.records), *shown])
+    _assert_clean([*_formatted(caplog.records), *shown])
 
 
 async def test_duty_12_failures_tell_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    config = EndpointConfig(password=PASSWORD, url_token=TOKEN)
+    config = EndpointConfig(username=USERNAME, password=PASSWORD, url_token=TOKEN)
     told: list[str] = []
     wrong = ConfigValue("endpointSettings.sipConnectivityInfo.password", PASSWORD + "!")
     with caplog.at_level(logging.NOTSET):
@@ -40,15 +41,24 @@ async def test_duty_12_failures_tell_no_secret(caplog: pytest.LogCaptureFixture)
             with pytest.raises(c2c.RegistrationRejected) as caught:
                 await one.client.connect()
             told += traceback.format_exception(caught.value)
-        async with serve(config=config, misbehave=[BadAnswer("garbage")]) as gateway, caller(gateway) as one:
+        async with (
+            serve(config=config, misbehave=[BadAnswer("garbage")]) as gateway,
+            caller(gateway, user_id=USER_ID) as one,
+        ):
             call = await one.client.connect_and_call()
             with pytest.raises(c2c.CallFailed) as failed:
                 await call.wait_answered()
             told += traceback.format_exception(failed.value)
-    _assert_clean([*(record.getMessage() for record in caplog.records), *told])
+    _assert_clean([*_formatted(caplog.records), *told])
+
+
+def _formatted(records: list[logging.LogRecord]) -> list[str]:
+    """As a handler writes them: with exceptions, stacks and what came as `extra`."""
+    formatter = logging.Formatter("%(name)s %(levelname)s %(message)s")
+    return [f"{formatter.format(record)} {record.args} {vars(record)}" for record in records]
 
 
 def _assert_clean(texts: list[str]) -> None:
     for text in texts:
-        for secret in (PASSWORD, TOKEN, "response=", "a=ice-pwd", "nonce="):
+        for secret in (PASSWORD, TOKEN, USERNAME, USER_ID, "response=", "a=ice-pwd", "nonce="):
             assert secret not in text

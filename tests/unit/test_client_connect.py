@@ -49,8 +49,8 @@ async def test_a_legacy_endpoint(client: WebRTCClient, engine: FakeEngine, told:
         assert told.names == ["connecting", "connected", "registered"]
         ((name, settings),) = engine.commands
         assert name == "connect"
-        assert repr(settings).startswith('SipSettings(user="webrtc-sdk-myendpoint-')
-        assert repr(settings).endswith('realm="realm.example", register=true)')
+        assert settings.user.startswith("webrtc-sdk-myendpoint-")
+        assert repr(settings) == 'SipSettings(realm="realm.example", register=true)'
 
 
 async def test_a_runtime_endpoint(
@@ -71,7 +71,7 @@ async def test_the_user_id_goes_into_the_request_and_the_account(
     async with make_client(user_id="user-123") as client:
         await client.connect()
     assert endpoint.requests == [f"{URL}?userId=user-123"]
-    assert 'user="user-123"' in repr(engine.commands[0][1])
+    assert engine.commands[0][1].user == "user-123"
 
 
 async def test_connecting_again_does_nothing(client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint) -> None:

@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +40,24 @@ SECRETS = (PASSWORD, USERNAME, USER, CREDENTIAL, URL.rpartition("/")[2])
 def assert_clean(*texts: str) -> None:
     for text in texts:
         assert not [secret for secret in SECRETS if secret in text], text
+
+
+def with_locals(error: BaseException) -> list[str]:
+    return list(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def holders() -> list[Any]:
+    config = EndpointConfig.from_json(LEGACY)
+    settings = config.endpoint_settings
+    return [
+        config,
+        settings,
+        settings.sip_connectivity_info,
+        ConfigManager(URL, USER, Trust(None), 1).account(config),
+        WebRTCClientConfig(endpoint_url=URL, user_id=USER, pc_config=PC_CONFIG),
+        SipSettings(websocket_uri="wss://a/", user=USER, realm="b", username=USERNAME, password=PASSWORD),
+        create_webrtc_client(URL, user_id=USER),
+    ]
 
 
 @pytest.fixture
@@ -128,7 +147,12 @@ async def test_duty_12_a_connect_that_fails(
         with pytest.raises(c2c.C2CError) as caught:
             await client.connect()
         await trio.testing.wait_all_tasks_blocked()
+        with suppress(c2c.C2CError):
+            await client.load_config()
+        with pytest.raises(c2c.C2CError) as again:
+            await client.connect()
     error = caught.value
+    assert_clean(*with_locals(error), *with_locals(again.value))
     chain = [error, error.__cause__, error.__context__]
     assert_clean(logged.text, *traceback.format_exception(error), *map(repr, chain), repr(vars(error)))
     assert_clean(pickle.dumps(error, 0).decode("latin-1"), repr(copy.copy(error)))
@@ -144,21 +168,23 @@ async def test_duty_12_a_url_that_is_refused(url: str, logged: pytest.LogCapture
         with pytest.raises(c2c.ConfigError) as caught:
             await client.connect()
     assert_clean(logged.text, *traceback.format_exception(caught.value), repr(client))
+    tb = caught.value.__traceback__
+    assert tb is not None
+    assert_clean(*with_locals(caught.value.with_traceback(tb.tb_next)))  # without this test's own
 
 
 def test_duty_12_what_holds_secrets_does_not_show_them() -> None:
-    config = EndpointConfig.from_json(LEGACY)
-    account = ConfigManager(URL, None, Trust(None), 1).account(config)
-    options = WebRTCClientConfig(endpoint_url=URL, user_id=USER, pc_config=PC_CONFIG)
-    settings = SipSettings(websocket_uri="wss://a/", user="a", realm="b", username=USERNAME, password=PASSWORD)
-    held: list[Any] = [config, account, options, settings, HTTPResponse(200, "OK", PASSWORD.encode())]
+    held = [*holders(), HTTPResponse(200, "OK", PASSWORD.encode())]
     assert_clean(*map(repr, held), *map(str, held))
 
 
-def test_duty_12_nothing_that_holds_secrets_can_be_pickled_by_accident() -> None:
-    settings = SipSettings(websocket_uri="wss://a/", user="a", realm="b", username=USERNAME, password=PASSWORD)
-    with pytest.raises(TypeError, match="pickle"):
-        pickle.dumps(settings)
-    client = create_webrtc_client(URL, user_id=USER)
-    with pytest.raises(TypeError, match="pickle"):
-        pickle.dumps(client)
+@pytest.mark.parametrize("holder", holders(), ids=lambda holder: type(holder).__name__)
+def test_duty_12_nothing_that_holds_secrets_can_be_pickled_by_accident(holder: object) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(holder, protocol)
+
+
+def test_duty_12_what_is_shown_of_a_configuration_can_be_pickled() -> None:
+    shown = EndpointConfig.shown(LEGACY)
+    assert pickle.loads(pickle.dumps(shown)) == copy.deepcopy(shown) == shown

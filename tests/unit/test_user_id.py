@@ -87,7 +87,7 @@ async def test_set_user_id(client: WebRTCClient, engine: FakeEngine, endpoint: F
         client.set_user_id("user-7")
         await client.connect()
         assert endpoint.requests == [f"{URL}?userId=user-7"]
-        assert 'user="user-7"' in repr(engine.commands[0][1])
+        assert engine.commands[0][1].user == "user-7"
         with pytest.raises(WrongState, match=r"^Cannot change userId while connected"):
             client.set_user_id("user-8")
         await client.disconnect()

@@ -74,12 +74,15 @@ impl SipSettings {
         }))
     }
 
-    /// Neither the password nor the URI (which may carry a token) is shown.
+    /// Who the client is; not for logs.
+    #[getter]
+    fn user(&self) -> &str {
+        &self.0.user
+    }
+
+    /// Neither the password, nor the URI (which may carry a token), nor the user id is shown.
     fn __repr__(&self) -> String {
-        format!(
-            "SipSettings(user={:?}, realm={:?}, register={:?})",
-            self.0.user, self.0.realm, self.0.register
-        )
+        format!("SipSettings(realm={:?}, register={:?})", self.0.realm, self.0.register)
     }
 }
 
