@@ -53,7 +53,7 @@ lint-python: $(EXTENSION)
 interop: $(EXTENSION) ## calls with Kamailio, rtpengine and Chromium (installs them: needs root)
 	tests/interop/run.sh
 
-bench: $(EXTENSION) ## every figure of the README
+bench: $(EXTENSION) ## the figures of docs/performance.md that need no package (the set-up needs root)
 	cargo bench
 	python benches/bench_border.py
 	python benches/bench_calls.py --calls 50

@@ -133,7 +133,7 @@ def totals(before: list[Any], after: list[Any]) -> dict[str, Any]:
 def opus_alone(seconds: float) -> float:
     """CPU-seconds per call-minute of encoding and decoding alone, in a process of its own."""
     frames = int(max(seconds, 10) * 50) * 5
-    command = ["cargo", "run", "--quiet", "--release", "--package", "c2c-engine", "--example", "opus_cost", "--"]
+    command = ["cargo", "run", "--quiet", "--release", "--example", "opus_cost", "--"]
     subprocess.run([*command, str(CALLER_CLIP), "1", str(READER_RATE)], check=True, stdout=subprocess.DEVNULL)
     binary = Path(os.environ.get("CARGO_TARGET_DIR", "target"), "release", "examples", "opus_cost")
     before = children_cpu()

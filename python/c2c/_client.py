@@ -226,7 +226,7 @@ class WebRTCClient:
         self._opened().set_user_id(user_id)
 
     async def start_call(self) -> Call:
-        """Sends an INVITE and returns the call before it is answered; returns the live call if there is one.
+        """Makes a call and returns it; the INVITE follows by itself. Returns the live call if there is one.
 
         Raises `NotConnected` before `connect()`, `CallError` when no INVITE can be made.
         """

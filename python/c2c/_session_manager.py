@@ -85,7 +85,7 @@ class SessionManager:
         self._reserved = take_place()
 
     async def start(self, target: str, headers: list[tuple[str, str]]) -> Call:
-        """Starts a call, or returns the live one; returns when the INVITE is made. Ends the call when cancelled."""
+        """Starts a call, or returns the live one; returns when it exists. Ends the call when cancelled."""
         record = self.live
         if record is None:
             record = self._begin(target, headers)

@@ -32,7 +32,7 @@ TRANSPORTS = {
 @pytest.fixture(scope="module")
 def probe() -> Path:
     """The example, built if it is not."""
-    build = ["cargo", "build", "--release", "--offline", "--quiet", "-p", "c2c-engine", "--example", "turn_probe"]
+    build = ["cargo", "build", "--release", "--offline", "--quiet", "--example", "turn_probe"]
     result = subprocess.run([*build, "--message-format=json"], cwd=ROOT, check=True, capture_output=True, text=True)
     messages = [json.loads(line) for line in result.stdout.splitlines()]
     executables = [message["executable"] for message in messages if message.get("executable")]

@@ -1,4 +1,4 @@
-//! One outgoing call: the INVITE dialog, its media, and every way in which both end.
+//! One call, ours or to us: the INVITE dialog, its media, and every way in which both end.
 mod dtmf;
 pub(crate) mod end;
 mod hangup;

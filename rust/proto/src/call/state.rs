@@ -6,7 +6,7 @@ use crate::io::{CallEnd, CallId, CallState, CallStatus, Event};
 use crate::media::stats::CallStats;
 use crate::user_agent::context::Context;
 
-/// What a call is doing. Only forward: from gathering to over, skipping nothing but the answer.
+/// What a call is doing. Only forward: ours from gathering by inviting, one to us by alerting, to answered and over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
     /// UDP sockets are being bound, then STUN and TURN servers asked.
