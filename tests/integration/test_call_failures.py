@@ -9,6 +9,7 @@ import trio
 
 import c2c
 from c2c.gateway import (
+    Answer,
     BadAnswer,
     BadAnswerKind,
     ConfigValue,
@@ -27,6 +28,7 @@ from c2c.gateway import (
     RejectRegister,
     Ring,
     StaleNonce,
+    Step,
     serve,
     tone,
 )
@@ -95,10 +97,12 @@ async def test_an_answer_that_cannot_be_used(kind: BadAnswerKind) -> None:
         assert (await far_side.wait_ended()).how == "BYE"
 
 
-@pytest.mark.parametrize("refusal", [BadAnswer("no-common-codec"), Reject(488), Reject(606)])
-async def test_no_codec_in_common(refusal: BadAnswer | Reject) -> None:
-    answers = isinstance(refusal, BadAnswer)
-    async with served(*([] if answers else [refusal]), misbehave=[refusal] if answers else []) as one:
+@pytest.mark.parametrize(
+    ("steps", "misbehave"),
+    [((Ring(0.1), Answer()), [BadAnswer("no-common-codec")]), ((Reject(488),), []), ((Reject(606),), [])],
+)
+async def test_no_codec_in_common(steps: tuple[Step, ...], misbehave: list[Misbehaviour]) -> None:
+    async with served(*steps, misbehave=misbehave) as one:
         call = await one.client.connect_and_call()
         with pytest.raises(c2c.CallFailed) as caught:
             await call.play(tone(1000, 1))
