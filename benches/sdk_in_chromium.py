@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from packets import OnTheWire, Packets
+
 from interop.browser import bundle
 from interop.chromium import Chromium, Json, Tab
 from interop.endpoint import Endpoint
@@ -24,7 +26,7 @@ MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-str
 
 
 def all_rounds(near: Namespace, identity: Identity, url: str, rounds: int) -> list[dict[str, float]]:
-    """One round is not counted, as with c2c."""
+    """One round is not counted: it pays what a machine pays once."""
     return [one_round(near, identity, url) for _ in range(rounds + 1)][1:]
 
 
@@ -45,7 +47,12 @@ def measured(tab: Tab, url: str) -> dict[str, float]:
     def run(step: str, *arguments: str) -> Json:
         return tab.evaluate(f"window.sdk.{step}({', '.join(map(json.dumps, arguments))})", seconds=60)
 
-    took: dict[str, float] = {"connect": run("connect", url), **run("call")}
+    with Packets() as packets:
+        took: dict[str, float] = {"connect": run("connect", url)}
+        call = run("call")
+        wire = OnTheWire.of(packets, call["port"], call["called"])
+    took |= {"invite_sent": wire.invite - call["called"], "first_packet_out": wire.sound - wire.answer}
+    took |= call["stages"]
     run("end")
     run("disconnect")
     return took | {"connect_again": run("connect", url)}

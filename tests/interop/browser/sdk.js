@@ -5,7 +5,6 @@ import JsSIP from "jssip";
 import { RecordedSocket, messages } from "./recorded_socket.js";
 
 const MEDIA = { audio: true, video: false };
-const PACKET = 20;
 const LIMIT = 30000;
 
 let settings = null;
@@ -32,24 +31,25 @@ async function connect(endpointUrl) {
   return seconds(began, performance.now());
 }
 
-/** Calls the agent; returns once packets leave. */
+/** Calls the agent; returns once packets leave. `called` is in seconds since 1970, to be compared with packets' times. */
 async function call() {
   const sip = settings.endpointSettings.sipConnectivityInfo;
   messages.length = 0;
   const began = performance.now();
   session = ua.call(`sip:app-${sip.applicationSid}@${sip.realm}`, { mediaConstraints: MEDIA });
   const [, connected] = await Promise.all([emitted(session, "accepted"), dtlsConnected(session)]);
-  const out = await firstPacketOut(session.connection);
+  await packetsLeave(session.connection);
   const invite = at("INVITE", (m) => m.sent && m.text.startsWith("INVITE "));
   const ringing = at("180", (m) => !m.sent && m.text.startsWith("SIP/2.0 180"));
   const answered = at("200", (m) => !m.sent && /^SIP\/2\.0 200 [^]*^CSeq: \d+ INVITE/m.test(m.text));
   return {
-    invite_sent: seconds(began, invite),
-    ringing: seconds(invite, ringing),
-    first_packet_out: seconds(answered, out),
-    ice: seconds(answered, connected.ice),
-    dtls: seconds(connected.ice, connected.dtls),
-    sound: seconds(connected.dtls, out),
+    called: (performance.timeOrigin + began) / 1000,
+    port: Number(new URL(sip.wsUri).port) || 443,
+    stages: {
+      ringing: seconds(invite, ringing),
+      ice: seconds(answered, connected.ice),
+      dtls: seconds(connected.ice, connected.dtls),
+    },
   };
 }
 
@@ -85,14 +85,12 @@ function became(target, event, condition) {
   });
 }
 
-/** Worked back from getStats(), which Chromium renews every 50 ms: packets leave every 20 ms. */
-async function firstPacketOut(connection) {
+async function packetsLeave(connection) {
   const end = performance.now() + LIMIT;
   while (performance.now() < end) {
     const reports = [...(await connection.getStats()).values()];
-    const outbound = reports.find((report) => report.type === "outbound-rtp" && report.packetsSent > 0);
-    if (outbound) {
-      return outbound.timestamp - performance.timeOrigin - (outbound.packetsSent - 1) * PACKET;
+    if (reports.some((report) => report.type === "outbound-rtp" && report.packetsSent > 0)) {
+      return;
     }
     await new Promise((resolve) => { setTimeout(resolve, 5); });
   }
