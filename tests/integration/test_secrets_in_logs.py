@@ -40,7 +40,7 @@ async def test_duty_12_failures_tell_no_secret(caplog: pytest.LogCaptureFixture)
         async with serve(config=config, misbehave=[wrong]) as gateway, caller(gateway, user_id=USER_ID) as one:
             with pytest.raises(c2c.RegistrationRejected) as caught:
                 await one.client.connect()
-            told += traceback.format_exception(caught.value)
+            told += _with_locals(caught.value)
         async with (
             serve(config=config, misbehave=[BadAnswer("garbage")]) as gateway,
             caller(gateway, user_id=USER_ID) as one,
@@ -48,8 +48,15 @@ async def test_duty_12_failures_tell_no_secret(caplog: pytest.LogCaptureFixture)
             call = await one.client.connect_and_call()
             with pytest.raises(c2c.CallFailed) as failed:
                 await call.wait_answered()
-            told += traceback.format_exception(failed.value)
+            told += _with_locals(failed.value)
     _assert_clean([*_formatted(caplog.records), *told])
+
+
+def _with_locals(error: BaseException) -> list[str]:
+    """Its traceback with the local variables of our frames, and without those of the test."""
+    assert error.__traceback__ is not None
+    error.__traceback__ = error.__traceback__.tb_next
+    return list(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
 def _formatted(records: list[logging.LogRecord]) -> list[str]:

@@ -14,6 +14,7 @@ import trustme
 
 from c2c import ConfigFetchError, _http
 from c2c._route import Route
+from c2c._secret import SecretText
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,12 +85,15 @@ def response(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> byte
 
 async def failure(url: str, context: ssl.SSLContext) -> ConfigFetchError:
     with pytest.raises(ConfigFetchError) as caught:
-        await _http.get(url, context, DIRECT)
+        await _http.get(SecretText(url), context, DIRECT)
     error = caught.value
     assert error.stage == "config"
     assert error.hint
     assert "sentinel" not in "".join(traceback.format_exception(error)).replace("test_http", "")
     assert (error.__cause__, error.__context__) == (None, None)
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    ours = traceback.StackSummary.from_list([frame for frame in shown.stack if frame.filename != __file__])
+    assert "sentinel" not in "".join(ours.format())
     return error
 
 
