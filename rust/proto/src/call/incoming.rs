@@ -6,7 +6,7 @@ use super::invite::{Invite, is_sdp};
 use super::reinvite::{AwaitedAck, refuse_type};
 use super::restart::Restart;
 use super::state::Phase;
-use super::update::{asked_interval, refuse_interval};
+use super::update::refuse_interval;
 use super::{Call, end};
 use crate::io::{CallId, Event, Originator, Output, Stage};
 use crate::sip::header::HeaderName;
@@ -147,8 +147,7 @@ impl Call {
         let mut response = Response::new(invite, 200, "OK", Some(&incoming.tag));
         let contact = ctx.signaling.identity.contact();
         response.headers.push(HeaderName::Contact, contact);
-        let granted = self.timer.handle_request(asked_interval(invite), ctx.now);
-        response.headers.push(HeaderName::SessionExpires, granted);
+        self.grant_interval(invite, &mut response, ctx.now);
         response.body = description.into_bytes();
         if let Some(dialog) = &mut self.dialog {
             dialog.confirm_called();

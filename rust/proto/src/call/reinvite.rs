@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::invite::is_sdp;
-use super::update::{asked_interval, refuse_interval};
+use super::update::refuse_interval;
 use super::{Call, end};
 use crate::media::error::MediaError;
 use crate::sip::header::{HeaderName, quote};
@@ -153,8 +153,7 @@ impl Call {
         response
             .headers
             .push(HeaderName::Contact, ctx.signaling.identity.contact());
-        let granted = self.timer.handle_request(asked_interval(request), ctx.now);
-        response.headers.push(HeaderName::SessionExpires, granted);
+        self.grant_interval(request, &mut response, ctx.now);
         response.body = sdp.into_bytes();
         let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
         self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(request, response), is_offer, ctx.now));
