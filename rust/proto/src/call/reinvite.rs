@@ -160,8 +160,8 @@ impl Call {
     }
 }
 
-/// 500: the one before is not finished (RFC 3261 §14.2).
-fn refuse_for_now(request: &Request, ctx: &mut Context<'_>) {
+/// 500: the one before is not finished (RFC 3261 §14.2, RFC 3311 §5.2).
+pub(super) fn refuse_for_now(request: &Request, ctx: &mut Context<'_>) {
     let mut response = ctx.response(request, 500, "Server Internal Error");
     let delay = ctx.core.random.below(11);
     response.headers.push(HeaderName::RetryAfter, delay);

@@ -8,7 +8,7 @@ use super::{Call, end};
 use crate::io::{Event, Originator, Stage};
 use crate::sip::header::HeaderName;
 use crate::sip::{Method, Refresher, Request, Response, SessionExpires};
-use crate::user_agent::context::Context;
+use crate::user_agent::context::{ChallengeError, Context};
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
 impl Call {
@@ -161,8 +161,10 @@ impl Call {
     }
 
     fn authenticate_update(&mut self, sent: Sent, response: &Response, ctx: &mut Context<'_>) {
-        if self.authenticate(sent, response, ctx).is_err() {
-            self.refresh_refused(response, ctx);
+        match self.authenticate(sent, response, ctx) {
+            Ok(()) => {}
+            Err(ChallengeError::TooMany) => self.timer.postpone(session_timer::RETRY, ctx.now),
+            Err(ChallengeError::Digest(_)) => self.refresh_refused(response, ctx),
         }
     }
 
