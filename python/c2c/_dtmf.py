@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from c2c._call_record import CallRecord
     from c2c._errors import C2CError
     from c2c._event_bus import Emitter
+
+logger = logging.getLogger("c2c.session")
 
 DtmfTransport: TypeAlias = Literal["INFO", "RFC2833"]
 
@@ -93,10 +96,14 @@ class DtmfManager:
             pending.done.set()
 
     def _failed(self, event: Event.DtmfFailed) -> None:
+        error = CallError(f"{_PREFIX}{event.cause}", cause=event.cause)
         if pending := self._pending.pop(event.request, None):
-            error = CallError(f"{_PREFIX}{event.cause}", cause=event.cause)
             self._bus.emit(events.Error(error))
             pending.fail(error)
+            return
+        # the INFO of a tone had left, and found nobody: as that of any other, see SessionManager
+        logger.warning("a tone was not taken: %s; those after it are not sent", event.cause)
+        self._bus.emit(events.Error(error))
 
     def _received(self, event: Event.DtmfReceived) -> None:
         transport = cast("DtmfTransport", event.transport)

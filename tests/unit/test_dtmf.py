@@ -94,6 +94,20 @@ async def test_what_cannot_be_sent(client: WebRTCClient, engine: FakeEngine, tol
         assert "dtmfSent" not in told.names
 
 
+async def test_a_tone_that_finds_nobody_is_an_error_event_and_the_call_goes_on(
+    client: WebRTCClient, engine: FakeEngine, told: Recorder
+) -> None:
+    async with client:
+        call = await answered_call(client, engine)
+        await call.send_dtmf("12")
+        engine.tell(Event.DtmfFailed(1, 1, "Dialog Error"))
+        await trio.testing.wait_all_tasks_blocked()
+        error = told.payload("error")[0]
+        assert (str(error), error.cause) == ("Failed to send DTMF: Dialog Error", "Dialog Error")
+        assert told.names[-2:] == ["dtmfSent", "error"]
+        assert client.get_current_session() is not None
+
+
 async def test_a_call_that_ends_meanwhile(client: WebRTCClient, engine: FakeEngine) -> None:
     async with client:
         await answered_call(client, engine)

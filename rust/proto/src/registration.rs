@@ -249,7 +249,7 @@ impl Registration {
         let answered = ctx.answer_challenge(sent, response, self.cseq);
         if let Err(error) = answered {
             let mut told = response.clone();
-            if error != DigestError::Refused {
+            if error != DigestError::Refused.into() {
                 told.reason = error.to_string();
             }
             self.fail(cause::AUTHENTICATION_ERROR, Some(&told), ctx);

@@ -18,7 +18,8 @@ const MAX_STEPS: usize = 256;
 /// Tones that go by INFO, one request each (RFC 6086; the form is older than any RFC).
 #[derive(Default)]
 pub(super) struct InfoTones {
-    steps: VecDeque<Step>,
+    /// Each with the number of the request that wants it.
+    steps: VecDeque<(u64, Step)>,
     /// When the next step begins, while one is under way.
     next: Option<Instant>,
 }
@@ -46,7 +47,7 @@ impl Call {
             return;
         }
         let call = self.id();
-        let event = match self.start_tones(dtmf, ctx) {
+        let event = match self.start_tones(request, dtmf, ctx) {
             Ok(()) => Event::DtmfSent { call, request },
             Err(cause) => Event::DtmfFailed { call, request, cause },
         };
@@ -59,14 +60,14 @@ impl Call {
         if is_held || self.tones.next.is_some_and(|next| next > ctx.now) {
             return;
         }
-        let Some(step) = self.tones.steps.pop_front() else {
+        let Some((request, step)) = self.tones.steps.pop_front() else {
             self.tones.next = None;
             return;
         };
         let wait = match step {
             Step::Pause(time) => time,
             Step::Tone { tone, duration, gap } => {
-                if !self.send_tone(tone, duration, ctx) {
+                if !self.send_tone(request, tone, duration, ctx) {
                     return self.drop_tones("too many requests are unanswered", ctx);
                 }
                 duration + gap
@@ -76,8 +77,8 @@ impl Call {
     }
 
     /// Takes what became of a tone's INFO; one that failed drops the rest, as in the SDK. The call goes on
-    /// unless it was asked to end.
-    pub(crate) fn handle_tone_answer(&mut self, answer: Answer, ctx: &mut Context<'_>) {
+    /// unless it was asked to end, and a far side that is gone is told as that of any other INFO.
+    pub(crate) fn handle_tone_answer(&mut self, request: u64, answer: Answer, ctx: &mut Context<'_>) {
         if self.is_over() || was_taken_before(&answer) || self.end_by_info(&answer, ctx) {
             return;
         }
@@ -88,8 +89,9 @@ impl Call {
                     self.drop_tones(end::cause::AUTHENTICATION_ERROR, ctx);
                 }
             }
+            Some(Response { status: 408 | 481, .. }) => self.fail_tones(request, end::cause::DIALOG_ERROR, ctx),
             Some(Response { status, .. }) => self.drop_tones(&format!("the far side answered {status}"), ctx),
-            None => self.drop_tones(end::cause::REQUEST_TIMEOUT, ctx),
+            None => self.fail_tones(request, end::cause::REQUEST_TIMEOUT, ctx),
         }
     }
 
@@ -106,7 +108,7 @@ impl Call {
         }));
     }
 
-    fn start_tones(&mut self, dtmf: &DtmfRequest, ctx: &mut Context<'_>) -> Result<(), String> {
+    fn start_tones(&mut self, request: u64, dtmf: &DtmfRequest, ctx: &mut Context<'_>) -> Result<(), String> {
         if self.phase != Phase::Answered {
             return Err("the call is not answered".into());
         }
@@ -117,20 +119,29 @@ impl Call {
         if self.tones.steps.len() + steps.len() > MAX_STEPS {
             return Err("too many tones wait to be sent".into());
         }
-        self.tones.steps.extend(steps);
+        self.tones.steps.extend(steps.into_iter().map(|step| (request, step)));
         if self.tones.next.is_none() {
             self.run_tones(ctx);
         }
         Ok(())
     }
 
-    fn send_tone(&mut self, tone: Tone, duration: Duration, ctx: &mut Context<'_>) -> bool {
+    fn send_tone(&mut self, request: u64, tone: Tone, duration: Duration, ctx: &mut Context<'_>) -> bool {
         let (id, via) = (self.id(), ctx.via());
         let Some(dialog) = &mut self.dialog else { return false };
         let mut info = dialog.request(Method::Info, via);
         info.headers.push(HeaderName::ContentType, "application/dtmf-relay");
         info.body = dtmf::to_relay(tone, duration).into_bytes();
-        ctx.request(Owner::Tone(id), info)
+        ctx.request(Owner::Tone(id, request), info)
+    }
+
+    fn fail_tones(&mut self, request: u64, cause: &str, ctx: &mut Context<'_>) {
+        self.tones.stop();
+        ctx.emit(Event::DtmfFailed {
+            call: self.id(),
+            request,
+            cause: cause.to_owned(),
+        });
     }
 
     fn drop_tones(&mut self, cause: &str, ctx: &mut Context<'_>) {

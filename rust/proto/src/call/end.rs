@@ -11,6 +11,7 @@ pub(crate) mod cause {
     pub(crate) const CANCELED: &str = "Canceled";
     pub(crate) const CONNECTION_ERROR: &str = "Connection Error";
     pub(crate) const DIALOG_ERROR: &str = "Dialog Error";
+    pub(crate) const EXPIRES: &str = "Expires";
     pub(crate) const INTERNAL_ERROR: &str = "Internal Error";
     pub(crate) const MISSING_SDP: &str = "Missing SDP";
     pub(crate) const NO_ACK: &str = "No ACK";
@@ -83,7 +84,7 @@ pub(crate) fn terminated() -> CallEnd {
     normal(Originator::Local, cause::TERMINATED)
 }
 
-/// A call to us that was not answered: rejected, cancelled or left to ring.
+/// A call to us that was not answered: rejected, cancelled, or left to ring until it was too late.
 pub(crate) fn refused(originator: Originator, cause: &str) -> CallEnd {
     normal(originator, cause)
 }

@@ -6,7 +6,7 @@ use crate::media::error::MediaError;
 use crate::sip::digest::DigestError;
 use crate::sip::header::{HeaderName, quote};
 use crate::sip::{Dialog, Method, Reason, Request, Response};
-use crate::user_agent::context::Context;
+use crate::user_agent::context::{ChallengeError, Context};
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
 /// What became of the wish to cancel an INVITE.
@@ -78,7 +78,7 @@ impl Call {
         sent: Sent,
         response: &Response,
         ctx: &mut Context<'_>,
-    ) -> Result<(), DigestError> {
+    ) -> Result<(), ChallengeError> {
         let cseq = self.dialog.as_mut().map(Dialog::next_cseq);
         ctx.answer_challenge(sent, response, cseq.ok_or(DigestError::Unusable)?)
     }
@@ -121,6 +121,16 @@ impl Call {
         }
         ctx.send_cancel(Owner::Cancel(self.id()), request);
         Cancel::Sent
+    }
+}
+
+/// Takes what became of the BYE of a branch that lost. It was the last request of a dialog that nobody keeps, so a challenge
+/// is answered with the number behind it.
+pub(crate) fn handle_stray_answer(answer: Answer, ctx: &mut Context<'_>) {
+    let number = answer.sent.request.headers.cseq().map_or(0, |cseq| cseq.number);
+    if let Some(response @ Response { status: 401 | 407, .. }) = answer.response {
+        // a second refusal leaves the dialog to the far side's own timers
+        let _ = ctx.answer_challenge(answer.sent, &response, number.saturating_add(1));
     }
 }
 

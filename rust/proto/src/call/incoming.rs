@@ -6,7 +6,7 @@ use super::invite::{Invite, is_sdp};
 use super::reinvite::{AwaitedAck, refuse_type};
 use super::restart::Restart;
 use super::state::Phase;
-use super::update::{asked_interval, refuse_interval};
+use super::update::refuse_interval;
 use super::{Call, end};
 use crate::io::{CallId, Event, Originator, Output, Stage};
 use crate::sip::header::HeaderName;
@@ -23,7 +23,24 @@ pub(super) struct Incoming {
     /// Our tag in all responses.
     tag: String,
     gives_up: Instant,
+    /// The caller waits no longer than until then (RFC 3261 §13.3.1).
+    is_expiring: bool,
     is_answered: bool,
+}
+
+impl Incoming {
+    fn new(invite: Request, tag: String, now: Instant) -> Self {
+        let expires = invite.headers.expires().ok().flatten();
+        let expires = expires.map(|seconds| Duration::from_secs(seconds.into()));
+        let expires = expires.filter(|limit| *limit < NO_ANSWER);
+        Self {
+            invite,
+            tag,
+            gives_up: now + expires.unwrap_or(NO_ANSWER),
+            is_expiring: expires.is_some(),
+            is_answered: false,
+        }
+    }
 }
 
 impl Call {
@@ -48,12 +65,7 @@ impl Call {
         call.restart = Restart::new(addresses.first().copied());
         call.dialog = Some(dialog);
         call.refresh_invite.learn(&invite.headers);
-        call.incoming = Some(Incoming {
-            invite,
-            tag,
-            gives_up: ctx.now + NO_ANSWER,
-            is_answered: false,
-        });
+        call.incoming = Some(Incoming::new(invite, tag, ctx.now));
         call.alert(addresses, ctx);
         Some(call)
     }
@@ -81,8 +93,17 @@ impl Call {
         incoming.is_some_and(|incoming| TransactionKey::of_received(&incoming.invite) == key)
     }
 
+    /// Takes the CANCEL of the INVITE that rings here; its 200 has the tag of the INVITE's responses (RFC 3261 §9.2).
+    pub(crate) fn handle_cancel(&mut self, cancel: &Request, ctx: &mut Context<'_>) {
+        if let Some(incoming) = &self.incoming {
+            let response = Response::new(cancel, 200, "OK", Some(&incoming.tag));
+            ctx.respond(cancel, response);
+        }
+        self.cancelled_by_caller(ctx);
+    }
+
     /// The caller gave up, by CANCEL (RFC 3261 §9.2) or by BYE in the early dialog (§15.1.2); that request was answered.
-    pub(crate) fn cancelled_by_caller(&mut self, ctx: &mut Context<'_>) {
+    pub(super) fn cancelled_by_caller(&mut self, ctx: &mut Context<'_>) {
         self.refuse_invite(487, "Request Terminated", ctx);
         self.finish(end::refused(Originator::Remote, end::cause::CANCELED), ctx);
     }
@@ -102,7 +123,14 @@ impl Call {
 
     /// Gives up ringing when it is time.
     pub(super) fn run_no_answer(&mut self, ctx: &mut Context<'_>) {
-        if self.gives_up_at().is_some_and(|at| at <= ctx.now) {
+        let due = self.incoming.as_ref().filter(|incoming| incoming.gives_up <= ctx.now);
+        let Some(is_expiring) = due.map(|incoming| incoming.is_expiring) else {
+            return;
+        };
+        if is_expiring {
+            self.refuse_invite(487, "Request Terminated", ctx);
+            self.finish(end::refused(Originator::System, end::cause::EXPIRES), ctx);
+        } else {
             self.refuse_invite(408, "Request Timeout", ctx);
             self.finish(end::refused(Originator::Local, end::cause::NO_ANSWER), ctx);
         }
@@ -147,8 +175,7 @@ impl Call {
         let mut response = Response::new(invite, 200, "OK", Some(&incoming.tag));
         let contact = ctx.signaling.identity.contact();
         response.headers.push(HeaderName::Contact, contact);
-        let granted = self.timer.handle_request(asked_interval(invite), ctx.now);
-        response.headers.push(HeaderName::SessionExpires, granted);
+        self.grant_interval(invite, &mut response, ctx.now);
         response.body = description.into_bytes();
         if let Some(dialog) = &mut self.dialog {
             dialog.confirm_called();

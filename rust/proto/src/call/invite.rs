@@ -3,11 +3,11 @@ use super::hangup::{Cancel, send_bye};
 use super::state::Phase;
 use super::{Call, end};
 use crate::error::SettingsError;
-use crate::io::{Originator, Stage};
+use crate::io::{CallEnd, Originator, Stage};
 use crate::sip::digest::DigestError;
 use crate::sip::header::{HeaderName, is_header_text, is_token};
 use crate::sip::{Dialog, DialogId, Headers, Method, Request, RequestHead, Response, Uri};
-use crate::user_agent::context::Context;
+use crate::user_agent::context::{ChallengeError, Context};
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
 /// Most branches of one INVITE that are told apart.
@@ -22,6 +22,8 @@ pub(super) struct Invite {
     cseq: u32,
     /// Tags of provisional responses.
     early_tags: Vec<String>,
+    /// The branch whose media is heard before the answer: the first one. The answer decides between them.
+    early_media: Option<String>,
     pub(super) cancel: Cancel,
     /// The ACK of the call's 2xx, sent again when the 2xx comes again.
     ack: Vec<u8>,
@@ -48,6 +50,7 @@ impl Invite {
             from_tag: ctx.token(),
             cseq: first_cseq(ctx),
             early_tags: Vec::new(),
+            early_media: None,
             cancel: Cancel::No,
             ack: Vec::new(),
             declined: Vec::new(),
@@ -63,6 +66,7 @@ impl Invite {
             from_tag: String::new(),
             cseq: 0,
             early_tags: Vec::new(),
+            early_media: None,
             cancel: Cancel::No,
             ack: Vec::new(),
             declined: Vec::new(),
@@ -98,6 +102,7 @@ impl Invite {
         (self.call_id, self.from_tag) = (ctx.token(), ctx.token());
         self.cseq = first_cseq(ctx);
         self.early_tags.clear();
+        self.early_media = None;
     }
 
     /// The ACK of the call's 2xx.
@@ -121,9 +126,7 @@ impl Call {
             let taken = ctx.now.saturating_duration_since(self.started);
             self.setup.invite_sent.get_or_insert(taken);
         } else {
-            let hint = "too many requests are unanswered; wait until calls have ended";
-            let end = end::failure(Originator::Local, end::cause::INTERNAL_ERROR, Stage::Invite, hint);
-            self.finish(end, ctx);
+            self.finish(too_many_requests(), ctx);
         }
     }
 
@@ -174,15 +177,23 @@ impl Call {
             return;
         };
         self.invite.remember_early(tag);
-        // early media (SDP in 18x) is applied at once; one that cannot be used spoils nothing yet
-        if !response.body.is_empty()
+        self.hear_early_media(tag, response, ctx);
+        if self.phase == Phase::Inviting {
+            self.ring(ctx);
+        }
+    }
+
+    /// SDP in 18x is applied at once; one that cannot be used spoils nothing yet. That of a second branch waits for its 2xx,
+    /// since the first one may win and would not shake hands again.
+    fn hear_early_media(&mut self, tag: &str, response: &Response, ctx: &mut Context<'_>) {
+        let is_first = self.invite.early_media.as_ref().is_none_or(|first| first == tag);
+        if is_first
+            && !response.body.is_empty()
             && is_sdp(&response.headers)
             && self.media.handle_answer(&response.body, ctx).is_ok()
         {
+            self.invite.early_media = Some(tag.to_owned());
             self.pump(ctx);
-        }
-        if self.phase == Phase::Inviting {
-            self.ring(ctx);
         }
     }
 
@@ -203,18 +214,21 @@ impl Call {
             Ok(dialog) if self.phase == Phase::Inviting => self.accept(dialog, response, ctx),
             Ok(mut dialog) => self.decline(&mut dialog, response, ctx),
             Err(error) => {
-                let hint = format!("the server's answer makes no dialog ({error}); the server is at fault");
-                let end = end::failure(Originator::Remote, end::cause::DIALOG_ERROR, Stage::Invite, hint);
-                self.finish(end, ctx);
+                self.decline_success(invite, response, ctx);
+                if self.phase == Phase::Inviting {
+                    let hint = format!("the server's answer makes no dialog ({error}); the server is at fault");
+                    let end = end::failure(Originator::Remote, end::cause::DIALOG_ERROR, Stage::Invite, hint);
+                    self.finish(end, ctx);
+                }
             }
         }
     }
 
-    /// A 2xx to an INVITE that was given up.
+    /// A 2xx that is of no use: to an INVITE that was given up, or one that makes no dialog.
     pub(super) fn decline_success(&mut self, invite: &Request, response: &Response, ctx: &mut Context<'_>) {
         if let Some(ack) = self.invite.ack_of_declined(response) {
             ctx.send(ack);
-        } else if let Ok(mut dialog) = Dialog::from_response(invite, response) {
+        } else if let Some(mut dialog) = dialog_to_end(invite, response) {
             self.decline(&mut dialog, response, ctx);
         }
     }
@@ -241,11 +255,7 @@ impl Call {
         }
     }
 
-    fn apply_answer(
-        &mut self,
-        response: &Response,
-        ctx: &mut Context<'_>,
-    ) -> Result<(), ((u16, String), crate::io::CallEnd)> {
+    fn apply_answer(&mut self, response: &Response, ctx: &mut Context<'_>) -> Result<(), ((u16, String), CallEnd)> {
         let status = response.status;
         if response.body.is_empty() {
             let hint = format!("{}: the far side's answer has no SDP", end::cause::MISSING_SDP);
@@ -284,7 +294,8 @@ impl Call {
         self.invite.cseq += 1;
         match ctx.answer_challenge(sent, response, self.invite.cseq) {
             Ok(()) => {}
-            Err(DigestError::Refused) => self.finish(end::rejected(response.status), ctx),
+            Err(ChallengeError::TooMany) => self.finish(too_many_requests(), ctx),
+            Err(ChallengeError::Digest(DigestError::Refused)) => self.finish(end::rejected(response.status), ctx),
             Err(error) => {
                 let mut end = end::rejected(response.status);
                 end.hint = error.to_string();
@@ -302,8 +313,27 @@ impl Call {
         self.invite.cseq += 1;
         sent.request.headers.set(HeaderName::SessionExpires, self.timer.offer());
         sent.request.headers.set(HeaderName::MinSe, minimum.unwrap_or_default());
-        ctx.repeat(sent, self.invite.cseq);
+        if !ctx.repeat(sent, self.invite.cseq) {
+            self.finish(too_many_requests(), ctx);
+        }
     }
+}
+
+fn too_many_requests() -> CallEnd {
+    let hint = "too many requests are unanswered; wait until calls have ended";
+    end::failure(Originator::Local, end::cause::INTERNAL_ERROR, Stage::Invite, hint)
+}
+
+/// The dialog of a 2xx that is acknowledged and ended (RFC 3261 §13.2.2.4). The way to a far side that names none is that of
+/// the INVITE: it would repeat its 2xx for half a minute, and hold what it thinks is a call.
+fn dialog_to_end(invite: &Request, response: &Response) -> Option<Dialog> {
+    let mut placed = response.clone();
+    if !matches!(response.headers.contact(), Ok(Some(_))) {
+        placed
+            .headers
+            .set(HeaderName::Contact, format_args!("<{}>", invite.uri));
+    }
+    Dialog::from_response(invite, &placed).ok()
 }
 
 fn first_cseq(ctx: &mut Context<'_>) -> u32 {

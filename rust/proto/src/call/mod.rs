@@ -1,7 +1,7 @@
 //! One call, ours or to us: the INVITE dialog, its media, and every way in which both end.
 mod dtmf;
 pub(crate) mod end;
-mod hangup;
+pub(crate) mod hangup;
 mod incoming;
 mod info;
 mod invite;

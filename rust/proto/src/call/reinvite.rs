@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::invite::is_sdp;
-use super::update::{asked_interval, refuse_interval};
+use super::update::refuse_interval;
 use super::{Call, end};
 use crate::media::error::MediaError;
 use crate::sip::header::{HeaderName, quote};
@@ -153,16 +153,15 @@ impl Call {
         response
             .headers
             .push(HeaderName::Contact, ctx.signaling.identity.contact());
-        let granted = self.timer.handle_request(asked_interval(request), ctx.now);
-        response.headers.push(HeaderName::SessionExpires, granted);
+        self.grant_interval(request, &mut response, ctx.now);
         response.body = sdp.into_bytes();
         let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
         self.awaited_ack = Some(AwaitedAck::new(cseq, ctx.respond(request, response), is_offer, ctx.now));
     }
 }
 
-/// 500: the one before is not finished (RFC 3261 §14.2).
-fn refuse_for_now(request: &Request, ctx: &mut Context<'_>) {
+/// 500: the one before is not finished (RFC 3261 §14.2, RFC 3311 §5.2).
+pub(super) fn refuse_for_now(request: &Request, ctx: &mut Context<'_>) {
     let mut response = ctx.response(request, 500, "Server Internal Error");
     let delay = ctx.core.random.below(11);
     response.headers.push(HeaderName::RetryAfter, delay);

@@ -1,4 +1,5 @@
 //! Requests that arrive in the call's dialog.
+use super::reinvite::refuse_for_now;
 use super::state::Phase;
 use super::{Call, end};
 use crate::sip::header::HeaderName;
@@ -45,7 +46,7 @@ impl Call {
             return ctx.refuse(&request, error.status(), reason);
         }
         if self.phase == Phase::Alerting && !matches!(request.method, Method::Bye | Method::Options) {
-            return ctx.refuse(&request, 403, "Wrong Status");
+            return refuse_while_ringing(&request, ctx);
         }
         self.refresh_invite.learn(&request.headers);
         match request.method {
@@ -76,6 +77,16 @@ pub(crate) fn answer_options(request: &Request, ctx: &mut Context<'_>) {
     response.headers.push(HeaderName::Allow, ALLOW);
     response.headers.push(HeaderName::Accept, ACCEPT);
     ctx.respond(request, response);
+}
+
+/// An offer waits for the answer to the one before.
+fn refuse_while_ringing(request: &Request, ctx: &mut Context<'_>) {
+    let is_offer = request.method == Method::Update && !request.body.is_empty();
+    if is_offer || request.method == Method::Invite {
+        refuse_for_now(request, ctx);
+    } else {
+        ctx.refuse(request, 403, "Wrong Status");
+    }
 }
 
 /// 405 with what is allowed (RFC 3261 §8.2.1).

@@ -1,5 +1,5 @@
 //! UPDATE both ways (RFC 3311): the session timer's refresh, and the far side's offers.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::refresh_invite::granted_interval;
 use super::session_timer::{self, Due, MIN_INTERVAL};
@@ -7,8 +7,8 @@ use super::state::Phase;
 use super::{Call, end};
 use crate::io::{Event, Originator, Stage};
 use crate::sip::header::HeaderName;
-use crate::sip::{Method, Request, Response, SessionExpires};
-use crate::user_agent::context::Context;
+use crate::sip::{Method, Refresher, Request, Response, SessionExpires};
+use crate::user_agent::context::{ChallengeError, Context};
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
 impl Call {
@@ -22,6 +22,8 @@ impl Call {
                 self.want_refresh_invite(ctx.now);
                 self.pump(ctx);
             }
+            // it has neither UPDATE nor a timer
+            Some(Due::Refresh) if self.refresh_invite.has_no_update() => {}
             Some(Due::Refresh) => self.send_refresh(ctx),
             Some(Due::Expired) => {
                 let hint = "the far side stopped refreshing the session; it is probably gone";
@@ -61,7 +63,7 @@ impl Call {
                 let delay = self.glare_delay(ctx);
                 self.timer.postpone(delay, ctx.now);
             }
-            status => self.refresh_refused(status, ctx),
+            _ => self.refresh_refused(&response, ctx),
         }
     }
 
@@ -81,8 +83,7 @@ impl Call {
         response
             .headers
             .push(HeaderName::Contact, ctx.signaling.identity.contact());
-        let granted = self.timer.handle_request(asked_interval(request), ctx.now);
-        response.headers.push(HeaderName::SessionExpires, granted);
+        self.grant_interval(request, &mut response, ctx.now);
         response.body = answer.unwrap_or_default().into_bytes();
         ctx.respond(request, response);
         self.pump(ctx);
@@ -124,7 +125,17 @@ impl Call {
         minimum.is_some_and(|minimum| self.timer.raise(minimum))
     }
 
+    /// Says in our 2xx what holds of the interval that a request asks for. Who is to refresh must know how (RFC 4028 §9).
+    pub(super) fn grant_interval(&mut self, request: &Request, response: &mut Response, now: Instant) {
+        let granted = self.timer.handle_request(&request.headers, now);
+        response.headers.push(HeaderName::SessionExpires, granted);
+        if granted.refresher == Some(Refresher::Uac) {
+            response.headers.push(HeaderName::Require, "timer");
+        }
+    }
+
     fn send_refresh(&mut self, ctx: &mut Context<'_>) {
+        self.timer.refreshing();
         let (id, via) = (self.id(), ctx.via());
         let Some(dialog) = &mut self.dialog else { return };
         let mut update = dialog.request(Method::Update, via);
@@ -150,8 +161,10 @@ impl Call {
     }
 
     fn authenticate_update(&mut self, sent: Sent, response: &Response, ctx: &mut Context<'_>) {
-        if self.authenticate(sent, response, ctx).is_err() {
-            self.refresh_refused(response.status, ctx);
+        match self.authenticate(sent, response, ctx) {
+            Ok(()) => {}
+            Err(ChallengeError::TooMany) => self.timer.postpone(session_timer::RETRY, ctx.now),
+            Err(ChallengeError::Digest(_)) => self.refresh_refused(response, ctx),
         }
     }
 
@@ -159,14 +172,15 @@ impl Call {
         if self.raises_interval(response) {
             self.send_refresh(ctx);
         } else {
-            self.refresh_refused(response.status, ctx);
+            self.refresh_refused(response, ctx);
         }
     }
 
     /// A far side that wants no refresh gets none; a failing one is tried again.
-    fn refresh_refused(&mut self, status: u16, ctx: &mut Context<'_>) {
+    fn refresh_refused(&mut self, response: &Response, ctx: &mut Context<'_>) {
+        let status = response.status;
         if matches!(status, 500 | 503 | 504) {
-            return self.timer.postpone(session_timer::RETRY, ctx.now);
+            return self.timer.postpone(retry_delay(response), ctx.now);
         }
         let text = format!("the far side refused the session refresh ({status}); the call goes on without");
         ctx.emit(Event::Warning {
@@ -187,7 +201,15 @@ pub(super) fn refuse_interval(request: &Request, ctx: &mut Context<'_>) -> bool 
     is_too_small
 }
 
+/// What Retry-After asks for (RFC 3261 §20.33), but no haste.
+fn retry_delay(response: &Response) -> Duration {
+    let asked = response.headers.get(HeaderName::RetryAfter).unwrap_or_default();
+    let seconds = asked.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    let delay = seconds.parse().map_or(session_timer::RETRY, Duration::from_secs);
+    delay.max(Duration::from_secs(1))
+}
+
 /// The interval that a refresh asks for; one that cannot be read counts as none.
-pub(super) fn asked_interval(request: &Request) -> Option<SessionExpires> {
+fn asked_interval(request: &Request) -> Option<SessionExpires> {
     request.headers.session_expires().ok().flatten()
 }

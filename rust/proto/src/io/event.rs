@@ -197,7 +197,7 @@ pub enum Event {
         /// The caller's number.
         request: u64,
     },
-    /// No tone was sent.
+    /// No tone was sent; or, behind `DtmfSent`, the far side of a tone's INFO is gone, and those after it are not sent.
     DtmfFailed {
         /// The call.
         call: CallId,

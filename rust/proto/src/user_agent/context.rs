@@ -14,6 +14,15 @@ use crate::sip::header::{HeaderName, Headers};
 use crate::sip::identifiers::random_token;
 use crate::sip::{Request, Response};
 
+/// Why a request that was challenged is not sent again.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum ChallengeError {
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    #[error("too many requests are unanswered")]
+    TooMany,
+}
+
 /// What lives as long as the user agent.
 pub(crate) struct Core {
     pub(crate) random: Box<dyn RandomSource>,
@@ -54,8 +63,15 @@ impl Signaling {
 
     /// Takes newer settings: other credentials and perhaps another address, but the same names towards the far side.
     pub(crate) fn renew(&mut self, settings: Box<SipSettings>) -> Result<(), SettingsError> {
+        let is_same_account = is_same_account(self.identity.settings(), &settings);
         self.identity.renew(settings)?;
-        self.digest = digest_session(self.identity.settings());
+        let renewed = digest_session(self.identity.settings());
+        // else whoever may challenge us names another realm with each renewal
+        let realm = self.digest.realm().filter(|_| is_same_account);
+        self.digest = match realm {
+            Some(realm) => renewed.with_realm(realm),
+            None => renewed,
+        };
         Ok(())
     }
 }
@@ -121,24 +137,25 @@ impl Context<'_> {
         mut sent: Sent,
         challenged: &Response,
         cseq: u32,
-    ) -> Result<(), DigestError> {
+    ) -> Result<(), ChallengeError> {
         let digest = &mut self.signaling.digest;
         if self.signaling.identity.settings().username.is_empty() {
-            return Err(DigestError::Unusable);
+            return Err(DigestError::Unusable.into());
         }
         digest.handle_challenge(&mut sent.attempts, challenged)?;
-        self.repeat(sent, cseq);
-        Ok(())
+        self.repeat(sent, cseq).then_some(()).ok_or(ChallengeError::TooMany)
     }
 
-    /// Sends a request again with a new branch, this CSeq number and, where they are wanted, fresh credentials.
-    pub(crate) fn repeat(&mut self, mut sent: Sent, cseq: u32) {
+    /// Sends a request again with a new branch, this CSeq number and, where they are wanted, fresh credentials; `false` when
+    /// too many are under way.
+    #[must_use]
+    pub(crate) fn repeat(&mut self, mut sent: Sent, cseq: u32) -> bool {
         let (via, method) = (self.via(), sent.request.method.clone());
         sent.request.headers.set(HeaderName::Via, via);
         sent.request
             .headers
             .set(HeaderName::CSeq, format_args!("{cseq} {method}"));
-        self.start_authorised(sent);
+        self.start_authorised(sent)
     }
 
     /// A response to a request, with what JsSIP puts into every one.
@@ -188,6 +205,10 @@ impl Context<'_> {
         self.core.outputs.extend(bytes.filter(|_| leaves).map(Output::Send));
         started
     }
+}
+
+fn is_same_account(one: &SipSettings, other: &SipSettings) -> bool {
+    (&one.username, &one.password, &one.realm) == (&other.username, &other.password, &other.realm)
 }
 
 fn digest_session(settings: &SipSettings) -> DigestSession {

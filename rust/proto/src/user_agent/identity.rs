@@ -136,7 +136,8 @@ impl Identity {
     /// Whether a Request-URI names us.
     pub(crate) fn is_addressed_by(&self, uri: UriRef<'_>) -> bool {
         let user = uri.user().unwrap_or_default();
-        user == self.contact_user || user == self.settings.user
+        let is_granted = |gruu: &Uri| gruu.as_ref().user().is_some_and(|granted| granted == user);
+        user == self.contact_user || user == self.settings.user || self.gruu.as_ref().is_some_and(is_granted)
     }
 
     /// The value of a new Via. JsSIP says WSS whatever the URI's scheme is, and so do we.
@@ -261,6 +262,8 @@ mod tests {
         let contact = r#"<sip:x@y>;pub-gruu="sip:a@realm.example;gr=urn:uuid:u-1""#;
         identity.grant(&NameAddr::parse(contact).unwrap());
         assert_eq!(identity.contact(), "<sip:a@realm.example;gr=urn:uuid:u-1>");
+        assert!(identity.is_addressed_by(UriRef::parse("sip:a@realm.example;gr=urn:uuid:u-1").unwrap()));
+        assert!(!identity.is_addressed_by(UriRef::parse("sip:realm.example").unwrap()));
         assert_eq!(identity.supported(&Method::Invite), "timer,gruu,ice,outbound");
     }
 

@@ -7,6 +7,7 @@ use super::trace;
 use super::transactions::{Answer, Owner, Received};
 use super::{SessionParts, UserAgent};
 use crate::call::Call;
+use crate::call::hangup::handle_stray_answer;
 use crate::call::requests::{Relation, answer_options, refuse_method};
 use crate::io::{CallId, Output};
 use crate::sip::header::HeaderName;
@@ -49,11 +50,12 @@ impl UserAgent {
         let owner = answer.sent.owner;
         let id = match owner {
             Owner::Registration => return session.registration.handle_answer(answer, &mut ctx),
-            Owner::Cancel(_) | Owner::Stray(_) => return,
+            Owner::Cancel(_) => return,
+            Owner::Stray(_) => return handle_stray_answer(answer, &mut ctx),
             Owner::Invite(id)
             | Owner::Bye(id)
             | Owner::Info(id, _)
-            | Owner::Tone(id)
+            | Owner::Tone(id, _)
             | Owner::Update(id)
             | Owner::Reinvite(id)
             | Owner::Abandoned(id) => id,
@@ -62,7 +64,7 @@ impl UserAgent {
         match owner {
             Owner::Bye(_) => call.handle_bye_answer(answer, &mut ctx),
             Owner::Info(_, request) => call.handle_info_answer(request, answer, &mut ctx),
-            Owner::Tone(_) => call.handle_tone_answer(answer, &mut ctx),
+            Owner::Tone(_, request) => call.handle_tone_answer(request, answer, &mut ctx),
             Owner::Abandoned(_) => call.handle_abandoned_answer(&answer, &mut ctx),
             Owner::Update(_) => call.handle_update_answer(answer, &mut ctx),
             Owner::Reinvite(_) => call.handle_reinvite_answer(answer, &mut ctx),
@@ -121,12 +123,12 @@ impl SessionParts<'_> {
         if request.method == Method::Cancel
             && let Some(call) = self.calls.values_mut().find(|call| call.is_cancelled_by(&request))
         {
-            ctx.refuse(&request, 200, "OK");
-            return call.cancelled_by_caller(ctx);
+            return call.handle_cancel(&request, ctx);
         }
         let mut related = self.calls.iter().map(|(id, call)| (*id, call.relation(&request)));
         match related.find(|(_, relation)| *relation != Relation::None) {
             Some((id, Relation::Dialog)) => self.dispatch_to(id, request, ctx),
+            Some(_) if request.method == Method::Options => answer_options(&request, ctx),
             // RFC 3261 §14.2: our own INVITE is in progress
             Some(_) if request.method == Method::Invite => ctx.refuse(&request, 491, "Request Pending"),
             Some(_) if request.method != Method::Ack => ctx.refuse(&request, 403, "Wrong Status"),

@@ -14,7 +14,8 @@ use crate::sip::transaction::{
 use crate::sip::{Method, Reason, Request, Response};
 
 /// Most client transactions without a final response; a request beyond fails. What ends things always gets through: there is
-/// at most one BYE and one CANCEL a call.
+/// at most one BYE and one CANCEL a call. The BYEs of branches that lost are as many as the far side likes, so that they stop
+/// at [`MAX_CLIENTS`].
 const MAX_UNANSWERED: usize = 96;
 /// Most client transactions, with those that wait for their answer to come again (RFC 6026 §7.2).
 const MAX_CLIENTS: usize = 2048;
@@ -31,8 +32,8 @@ pub(crate) enum Owner {
     /// BYE in the dialog of a branch that lost.
     Stray(CallId),
     Info(CallId, u64),
-    /// INFO with a tone.
-    Tone(CallId),
+    /// INFO with a tone, of those that were asked for by this number.
+    Tone(CallId, u64),
     Update(CallId),
     /// INVITE in the dialog, with an ICE restart.
     Reinvite(CallId),
@@ -100,9 +101,7 @@ pub(crate) struct Transactions {
 impl Transactions {
     /// Starts one for a request of ours and gives its bytes; `None` when there are too many.
     pub(crate) fn start(&mut self, sent: Sent, now: Instant) -> Option<Vec<u8>> {
-        let unanswered = self.clients.iter().filter(|client| !client.is_answered).count();
-        let is_full = unanswered >= MAX_UNANSWERED || self.clients.len() >= MAX_CLIENTS;
-        if is_full && !sent.owner.ends_something() {
+        if !self.has_room_for(sent.owner) {
             return None;
         }
         let bytes = sent.request.to_bytes();
@@ -121,6 +120,12 @@ impl Transactions {
             is_repeated: false,
         });
         Some(bytes)
+    }
+
+    fn has_room_for(&self, owner: Owner) -> bool {
+        let unanswered = self.clients.iter().filter(|client| !client.is_answered).count();
+        let is_urgent = matches!(owner, Owner::Stray(_)) || unanswered < MAX_UNANSWERED;
+        owner.ends_something() || (is_urgent && self.clients.len() < MAX_CLIENTS)
     }
 
     /// Takes a response: what it says to the owner of its request, and an ACK to be sent.
@@ -266,7 +271,7 @@ impl Owner {
             | Self::Bye(call)
             | Self::Stray(call)
             | Self::Info(call, _)
-            | Self::Tone(call)
+            | Self::Tone(call, _)
             | Self::Update(call)
             | Owner::Reinvite(call)
             | Owner::Abandoned(call) => Some(call),

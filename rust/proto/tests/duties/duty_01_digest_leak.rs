@@ -141,3 +141,31 @@ fn duty_01_the_same_nonce_is_answered_once() {
     rig.say(&challenge(&register, "nonce", ""));
     rig.hear_nothing();
 }
+
+/// A server that refuses us while we reconnect makes us fetch the settings anew: that gives it no other realm.
+#[test]
+fn duty_01_renewed_settings_keep_the_realm() {
+    type Change = fn(&mut c2c_proto::io::SipSettings);
+    let changes: [(Change, usize); 3] = [
+        (|_| {}, 0),
+        (|settings| settings.user_agent = "newer".into(), 0),
+        (|settings| settings.password = c2c_proto::io::Secret("newer".into()), 1),
+    ];
+    for (change, answers) in changes {
+        let mut rig = Rig::registered();
+        let invite = rig.invite(CALL);
+        rig.answer(&invite, "callee");
+        rig.is_deaf = true;
+        rig.close(Some(1006), "");
+        rig.reopen();
+        let register = rig.hear("REGISTER");
+        rig.say(&register.reply(403, "Forbidden"));
+        let mut settings = Rig::settings();
+        change(&mut settings);
+        rig.command(Command::Renew(Some(Box::new(settings))));
+        let register = rig.hear("REGISTER");
+        let refusal = register.reply(401, "Unauthorized").tag("evil");
+        rig.say(&refusal.header("WWW-Authenticate", EVIL));
+        assert_eq!(answers_for(&mut rig, "evil.example"), answers);
+    }
+}

@@ -31,7 +31,8 @@ fn before_it_cancel_waits() {
     rig.hear_nothing();
     rig.advance(Duration::from_secs(3));
     rig.say(&invite.reply(100, "Trying"));
-    rig.hear("CANCEL");
+    let cancel = rig.hear("CANCEL");
+    assert_eq!(cancel.header("Reason"), "SIP ;cause=480 ;text=\"Ended by user\"");
     rig.say(&invite.answer(180, "Ringing", "callee"));
     rig.hear_nothing();
     rig.say(&invite.reply(487, "Request Terminated").tag("callee"));

@@ -105,6 +105,22 @@ fn a_session_interval_too_small_is_raised() {
 }
 
 #[test]
+fn two_rounds_of_422_are_enough() {
+    let (mut rig, mut invite) = Rig::inviting();
+    for minimum in ["300", "301"] {
+        let refusal = invite.reply(422, "Session Interval Too Small").tag("x");
+        rig.say(&refusal.header("Min-SE", minimum));
+        rig.hear("ACK");
+        invite = rig.hear("INVITE");
+    }
+    let refusal = invite.reply(422, "Session Interval Too Small").tag("x");
+    rig.say(&refusal.header("Min-SE", "302"));
+    rig.hear("ACK");
+    rig.hear_nothing();
+    assert_eq!(rig.events(), ["Failed remote SIP Failure Code 422"]);
+}
+
+#[test]
 fn sockets_that_cannot_be_bound_fail_the_call() {
     let mut rig = Rig::connected();
     rig.binds = false;

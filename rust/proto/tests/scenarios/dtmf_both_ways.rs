@@ -87,17 +87,55 @@ fn times_are_kept_within_bounds_and_later_tones_wait_their_turn() {
 
 #[test]
 fn a_tone_that_is_refused_drops_the_rest() {
-    for (status, reason) in [(415, "Unsupported Media Type"), (481, "Call Does Not Exist")] {
+    for (status, event) in [(415, "Warning"), (481, "DtmfFailed"), (408, "DtmfFailed")] {
         let (mut rig, _) = Rig::in_call();
         rig.is_deaf = true;
         send(&mut rig, request("123", DtmfTransport::Info));
         let info = rig.hear("INFO");
-        rig.say(&info.reply(status, reason));
-        assert_eq!(rig.events(), ["DtmfSent", "Warning"]);
+        rig.say(&info.reply(status, "No"));
+        assert_eq!(rig.events(), ["DtmfSent", event]);
         rig.advance(Duration::from_secs(5));
         rig.hear_nothing();
         send(&mut rig, request("4", DtmfTransport::Info));
         assert_eq!(rig.hear("INFO").body, "Signal=4\r\nDuration=100");
+    }
+}
+
+#[test]
+fn a_far_side_that_never_answers_a_tone_is_told_and_the_call_goes_on() {
+    let (mut rig, _) = Rig::in_call();
+    rig.is_deaf = true;
+    send(&mut rig, request("1", DtmfTransport::Info));
+    rig.hear("INFO");
+    rig.advance(Duration::from_secs(33));
+    let failed = rig.unseen.last().cloned();
+    assert!(
+        matches!(&failed, Some(Event::DtmfFailed { cause, .. }) if cause == "Request Timeout"),
+        "{failed:?}"
+    );
+    assert_eq!(rig.events(), ["DtmfSent", "DtmfFailed"]);
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn a_tone_that_finds_nobody_may_end_the_call() {
+    for (status, end) in [(Some(481), "Dialog Error"), (None, "Request Timeout")] {
+        let mut rig = Rig::connected_with(|settings| {
+            settings.policy.end_on_info_rejected = true;
+            settings.policy.end_on_info_timeout = true;
+        });
+        let invite = rig.invite(CALL);
+        rig.answer(&invite, "callee");
+        rig.advance(Duration::from_secs(1));
+        rig.is_deaf = true;
+        rig.events();
+        send(&mut rig, request("12", DtmfTransport::Info));
+        let info = rig.hear("INFO");
+        match status {
+            Some(status) => rig.say(&info.reply(status, "No")),
+            None => rig.advance(Duration::from_secs(33)),
+        }
+        assert_eq!(rig.events(), ["DtmfSent".to_owned(), format!("Ended local {end}")]);
     }
 }
 

@@ -59,6 +59,9 @@ fn requests_of_an_early_dialog_are_refused() {
         rig.say(&dialog.request(method));
         assert_eq!(rig.hear_status(), 403, "{method}");
     }
+    rig.say(&dialog.request("OPTIONS"));
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!((ok.second(), ok.get("Allow").is_some()), ("200", true));
     assert_eq!(rig.events(), ["Ringing"]);
 }
 
@@ -84,5 +87,42 @@ fn a_2xx_may_bring_other_media_than_the_183() {
         rig.advance(Duration::from_secs(1));
         assert!(rig.sound.loudness(24_000) > 3_000.0);
         assert_eq!(rig.agent.stats(crate::support::CALL, rig.now).unwrap().codec, "opus");
+    }
+}
+
+/// Two branches with media of their own before the answer: the first one is heard, and the answer decides.
+#[test]
+fn media_of_a_second_branch_waits_for_its_answer() {
+    for winner in ["one", "two"] {
+        let (mut rig, invite) = Rig::inviting();
+        let sdp_of_one = rig.far_answer(&invite.body, &[Codec::Opus]);
+        rig.say(&invite.answer(183, "Session Progress", "one").sdp(&sdp_of_one));
+        rig.advance(Duration::from_secs(2));
+        assert_eq!(rig.events(), ["TrackAdded", "Ringing", "MediaConnected"]);
+        let one = rig.far.take();
+        let sdp_of_two = rig.far_answer(&invite.body, &[Codec::Opus]);
+        let two = std::mem::replace(&mut rig.far, one);
+        rig.say(&invite.answer(183, "Session Progress", "two").sdp(&sdp_of_two));
+        rig.advance(Duration::from_secs(1));
+        assert_eq!(rig.events(), ["Ringing"]);
+        let sdp = if winner == "one" {
+            sdp_of_one
+        } else {
+            rig.far = two;
+            sdp_of_two
+        };
+        rig.say(&invite.answer(200, "OK", winner).sdp(&sdp));
+        rig.hear("ACK");
+        let far = rig.far.as_mut().unwrap();
+        far.sound.heard.clear();
+        far.sound.tone = Some(700.0);
+        rig.sound.tone = Some(440.0);
+        rig.advance(Duration::from_secs(40));
+        assert_eq!(rig.events(), ["Answered"], "{winner}");
+        assert!(rig.sound.loudness(24_000) > 3_000.0, "{winner} is heard");
+        assert!(
+            rig.far.as_ref().unwrap().sound.loudness(24_000) > 3_000.0,
+            "{winner} hears"
+        );
     }
 }

@@ -1,4 +1,6 @@
+use crate::support::registrar::{challenge, is_authorised};
 use crate::support::{CALL, Rig, ServerDialog};
+use c2c_proto::io::CallId;
 
 #[test]
 fn the_second_answer_is_acknowledged_and_ended() {
@@ -92,4 +94,80 @@ fn a_branch_that_lost_before_it_answered_is_unknown() {
         assert_eq!(rig.hear_status(), 481, "{method}");
     }
     assert_eq!(rig.events(), ["Ringing", "TrackAdded", "Answered"]);
+}
+
+#[test]
+fn a_branch_that_lost_and_names_no_contact_costs_no_call() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.answer(&invite, "one");
+    rig.events();
+    rig.say(&invite.reply(200, "OK").tag("two").sdp("v=0\r\n"));
+    for method in ["ACK", "BYE"] {
+        let request = rig.hear(method);
+        assert_eq!(request.second(), invite.second());
+        assert!(request.header("To").ends_with(";tag=two"));
+    }
+    rig.say(&invite.reply(200, "OK").tag("three").header("Record-Route", "<nowhere"));
+    rig.hear_nothing();
+    assert_eq!(rig.events(), Vec::<String>::new());
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn the_bye_of_a_branch_that_lost_answers_one_challenge() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.answer(&invite, "one");
+    rig.say(&invite.answer(200, "OK", "two").sdp("v=0\r\n"));
+    rig.hear("ACK");
+    let bye = rig.hear("BYE");
+    rig.say(&challenge(&bye, "nonce-1", ""));
+    let again = rig.hear("BYE");
+    assert!(is_authorised(&again, "nonce-1"));
+    assert_eq!((again.header("To"), again.cseq()), (bye.header("To"), bye.cseq() + 1));
+    rig.say(&challenge(&again, "nonce-2", ""));
+    rig.hear_nothing();
+}
+
+/// Requests of ours wait for their answers; how many branches of this INVITE it takes until no more may.
+fn fill(rig: &mut Rig, invite: &crate::support::Heard) {
+    for number in 0..96 {
+        rig.say(&invite.answer(200, "OK", &format!("branch-{number}")).sdp("v=0\r\n"));
+        rig.hear("ACK");
+        rig.hear("BYE");
+    }
+}
+
+#[test]
+fn a_challenged_invite_that_may_not_be_sent_again_fails_the_call() {
+    let (mut rig, first) = Rig::inviting();
+    rig.answer(&first, "one");
+    rig.end_call();
+    let bye = rig.hear("BYE");
+    rig.say(&bye.reply(200, "OK"));
+    rig.events();
+    let second = rig.invite(CallId(2));
+    fill(&mut rig, &first);
+    rig.say(&challenge(&second, "nonce-1", ""));
+    rig.hear("ACK");
+    rig.hear_nothing();
+    assert_eq!(rig.events(), ["Failed local Internal Error"]);
+}
+
+#[test]
+fn a_challenged_update_that_may_not_be_sent_again_is_tried_later() {
+    let (mut rig, invite) = Rig::inviting();
+    rig.answer(&invite, "one");
+    rig.close(Some(1006), "");
+    rig.reopen();
+    rig.hear("ACK");
+    let update = rig.hear("UPDATE");
+    rig.events();
+    fill(&mut rig, &invite);
+    rig.say(&challenge(&update, "nonce-1", ""));
+    rig.hear_nothing();
+    rig.is_deaf = true;
+    // the BYEs that nobody answers make room after 32 s
+    rig.advance(std::time::Duration::from_secs(41));
+    rig.hear("UPDATE");
+    assert_eq!(rig.events(), ["MediaConnected"]);
 }

@@ -22,6 +22,7 @@ mod early_media;
 mod forked_answers;
 mod ice_servers;
 mod incoming_call;
+mod incoming_call_early;
 mod info_both_ways;
 mod keep_alive;
 mod malformed_messages;

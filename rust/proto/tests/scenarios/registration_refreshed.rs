@@ -58,3 +58,16 @@ fn an_unanswered_refresh_ends_the_registration() {
     rig.run_out();
     assert_eq!(rig.events(), ["RegistrationFailed Request Timeout -", "Unregistered"]);
 }
+
+#[test]
+fn a_refresh_that_is_too_brief_asks_for_longer() {
+    let mut rig = registered_for(60);
+    rig.advance(Duration::from_secs(56));
+    let refresh = rig.hear("REGISTER");
+    let refusal = refresh.reply(423, "Interval Too Brief").tag("r");
+    rig.say(&refusal.header("Min-Expires", "1200"));
+    let again = rig.hear("REGISTER");
+    assert_eq!((again.header("Expires"), again.cseq()), ("1200", refresh.cseq() + 1));
+    rig.say(&granted(&again, 1200));
+    assert_eq!(rig.events(), Vec::<String>::new());
+}

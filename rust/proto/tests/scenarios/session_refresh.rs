@@ -162,3 +162,155 @@ fn the_role_can_pass_to_us() {
     assert_eq!(rig.hear("SIP/2.0").header("Session-Expires"), "120;refresher=uas");
     refresh_after(&mut rig, 60);
 }
+
+/// The WebSocket is lost and back; the UPDATE that tells our target anew.
+fn after_loss(rig: &mut Rig) -> Heard {
+    rig.close(Some(1006), "");
+    rig.reopen();
+    rig.events();
+    rig.hear("ACK");
+    rig.hear("UPDATE")
+}
+
+#[test]
+fn a_retry_of_our_refresh_costs_no_call_whose_far_side_refreshes() {
+    for (status, reason) in [
+        (491, "Request Pending"),
+        (500, "Server Internal Error"),
+        (503, "Service Unavailable"),
+        (504, "Server Time-out"),
+    ] {
+        let (mut rig, _) = in_call(Some("90;refresher=uas"));
+        let update = after_loss(&mut rig);
+        assert_eq!(update.header("Session-Expires"), "90;refresher=uas");
+        rig.say(&update.reply(status, reason));
+        rig.advance(Duration::from_secs(11));
+        let again = rig.hear("UPDATE");
+        rig.hear_nothing();
+        rig.say(&again.reply(200, "OK").header("Session-Expires", "90;refresher=uas"));
+        rig.advance(Duration::from_secs(90));
+        rig.hear_nothing();
+        assert_eq!(rig.events(), Vec::<String>::new(), "{status}");
+    }
+}
+
+#[test]
+fn retries_do_not_put_off_the_end_of_a_far_side_that_is_gone() {
+    let (mut rig, _) = in_call(Some("90;refresher=uas"));
+    let mut update = after_loss(&mut rig);
+    for _ in 0..8 {
+        rig.say(&update.reply(500, "Server Internal Error"));
+        rig.advance(Duration::from_secs(11));
+        update = rig.hear("UPDATE");
+    }
+    rig.say(&update.reply(500, "Server Internal Error"));
+    rig.advance(Duration::from_secs(13));
+    rig.inbox.retain(|bytes| !bytes.starts_with(b"UPDATE"));
+    assert!(rig.hear("BYE").header("Reason").contains("Session Timer Expired"));
+    assert_eq!(rig.events(), ["Ended local Request Timeout"]);
+}
+
+#[test]
+fn a_refresh_of_the_far_side_that_crosses_ours_takes_its_place() {
+    let (mut rig, mut dialog) = in_call(Some("90;refresher=uac"));
+    let update = refresh_after(&mut rig, 44);
+    rig.say(&dialog.request("INVITE").header("Session-Expires", "90;refresher=uac"));
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!(ok.header("Session-Expires"), "90;refresher=uac");
+    let answer = answer_to(&mut rig, &ok.body);
+    rig.say(&dialog.numbered("ACK", dialog.cseq).sdp(&answer));
+    rig.say(&update.reply(491, "Request Pending"));
+    rig.advance(Duration::from_secs(98));
+    rig.hear_nothing();
+    assert_eq!(rig.events(), Vec::<String>::new());
+    rig.advance(Duration::from_secs(2));
+    rig.hear("BYE");
+    assert_eq!(rig.events(), ["Ended local Request Timeout"]);
+}
+
+#[test]
+fn a_far_side_that_is_to_refresh_is_told_that_it_must_know_how() {
+    let (mut rig, mut dialog) = in_call(None);
+    for (method, refresher) in [("UPDATE", "uac"), ("UPDATE", "uas"), ("INVITE", "uac")] {
+        let asked = format!("90;refresher={refresher}");
+        rig.say(&dialog.request(method).header("Session-Expires", &asked));
+        let ok = rig.hear("SIP/2.0");
+        assert_eq!((ok.second(), ok.header("Session-Expires")), ("200", asked.as_str()));
+        assert_eq!(
+            ok.get("Require"),
+            (refresher == "uac").then_some("timer"),
+            "RFC 4028 §9"
+        );
+    }
+}
+
+/// It names no interval but supports timers: it was promised that we refresh.
+#[test]
+fn a_promise_to_a_far_side_without_update_is_kept() {
+    let (mut rig, mut dialog) = in_call(None);
+    let asked = dialog.request("INVITE").header("Supported", "timer");
+    rig.say(&asked.header("Allow", "INVITE, ACK, CANCEL, BYE"));
+    let ok = rig.hear("SIP/2.0");
+    assert_eq!(ok.header("Session-Expires"), "90;refresher=uas");
+    let answer = answer_to(&mut rig, &ok.body);
+    rig.say(&dialog.numbered("ACK", dialog.cseq).sdp(&answer));
+    rig.advance(Duration::from_secs(46));
+    let invite = rig.hear("INVITE");
+    assert_eq!(invite.header("Session-Expires"), "90;refresher=uac");
+}
+
+#[test]
+fn a_far_side_with_neither_update_nor_timer_is_left_alone() {
+    let (mut rig, mut dialog) = in_call(None);
+    let options = dialog.request("OPTIONS");
+    rig.say(&options.header("Allow", "INVITE, ACK, CANCEL, BYE"));
+    assert_eq!(rig.hear_status(), 200);
+    rig.advance(Duration::from_secs(300));
+    rig.hear_nothing();
+    assert_eq!(rig.events(), Vec::<String>::new());
+}
+
+#[test]
+fn endless_422_end_refreshing_not_the_call() {
+    let (mut rig, _) = in_call(Some("90;refresher=uac"));
+    let mut update = refresh_after(&mut rig, 44);
+    for minimum in [91, 92] {
+        let refusal = update.reply(422, "Session Interval Too Small");
+        rig.say(&refusal.header("Min-SE", &minimum.to_string()));
+        update = rig.hear("UPDATE");
+        assert_eq!(update.header("Min-SE"), minimum.to_string());
+    }
+    rig.say(&update.reply(422, "Session Interval Too Small").header("Min-SE", "93"));
+    rig.hear_nothing();
+    assert_eq!(rig.events(), ["Warning"]);
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn a_far_side_says_when_to_try_again() {
+    for (retry_after, seconds) in [
+        ("5", 5),
+        ("18 (busy);duration=3600", 18),
+        ("0", 1),
+        ("soon", 10),
+        ("7200", 22),
+    ] {
+        let (mut rig, _) = in_call(Some("90;refresher=uac"));
+        let update = refresh_after(&mut rig, 44);
+        let refusal = update.reply(503, "Service Unavailable");
+        rig.say(&refusal.header("Retry-After", retry_after));
+        rig.advance(Duration::from_millis(seconds * 1000 - 1));
+        rig.hear_nothing();
+        rig.advance(Duration::from_secs(1));
+        rig.hear("UPDATE");
+    }
+}
+
+#[test]
+fn a_refresh_that_a_proxy_gave_up_ends_the_call() {
+    let (mut rig, _) = in_call(Some("90;refresher=uac"));
+    let update = refresh_after(&mut rig, 44);
+    rig.say(&update.reply(408, "Request Timeout"));
+    assert!(rig.hear("BYE").header("Reason").contains("Dialog Error"));
+    assert_eq!(rig.events(), ["Ended local Dialog Error"]);
+}
