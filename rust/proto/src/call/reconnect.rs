@@ -41,6 +41,7 @@ impl Call {
     pub(crate) fn suspend(&mut self) {
         self.patience.end();
         self.tones.pause();
+        self.our_reinvite.pause();
         if let Some(awaited) = &mut self.awaited_ack {
             awaited.pause();
         }
@@ -61,6 +62,7 @@ impl Call {
             Phase::Alerting => self.pump(ctx),
             Phase::Answered => {
                 self.repeat_ack(ctx);
+                self.repeat_reinvite(ctx);
                 self.repeat_success(ctx);
                 self.refresh_after_loss(ctx);
                 self.handle_reconnected(ctx);
@@ -120,7 +122,7 @@ impl Call {
 
     /// The ACK may have been lost with the connection.
     fn repeat_ack(&mut self, ctx: &mut Context<'_>) {
-        if ctx.signaling.transactions.is_accepted(self.id()) {
+        if ctx.signaling.transactions.is_accepted(Owner::Invite(self.id())) {
             ctx.send(self.invite.ack().to_vec());
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Call;
 use super::media::PathNews;
+use super::our_reinvite::Purpose;
 use super::state::Phase;
 use crate::io::{Event, Output, Stage, UdpInput};
 use crate::media::session::RestartState;
@@ -42,18 +43,12 @@ pub(super) enum Step {
 pub(super) struct Restart {
     pub(super) step: Step,
     /// What could not be done waits until then.
-    pub(super) not_before: Option<Instant>,
-    /// When the answer to the re-INVITE is given up.
-    pub(super) answer_by: Option<Instant>,
+    not_before: Option<Instant>,
     /// The most wanted address when sockets were asked for last.
     best: Option<IpAddr>,
     /// Something changed while the re-INVITE was out.
     again: bool,
-    /// The CANCEL of our last re-INVITE is sent.
-    pub(super) is_cancelled: bool,
     offers: VecDeque<Instant>,
-    /// The ACK of our last re-INVITE's 2xx, by its number.
-    pub(super) ack: Option<(u32, Vec<u8>)>,
 }
 
 impl Restart {
@@ -62,34 +57,25 @@ impl Restart {
         Self {
             step: Step::Idle,
             not_before: None,
-            answer_by: None,
             best,
             again: false,
-            is_cancelled: false,
             offers: VecDeque::new(),
-            ack: None,
         }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waits = matches!(self.step, Step::Wanted | Step::Ready);
-        let not_before = self.not_before.filter(|_| waits);
-        not_before.into_iter().chain(self.answer_by).min()
+        self.not_before.filter(|_| waits)
     }
 
     pub(super) fn stop(&mut self) {
-        *self = Self {
-            ack: self.ack.take(),
-            is_cancelled: self.is_cancelled,
-            ..Self::new(self.best)
-        };
+        *self = Self::new(self.best);
     }
 
     /// Notes an offer.
-    pub(super) fn offered(&mut self, now: Instant) {
+    fn offered(&mut self, now: Instant) {
         self.offers.push_back(now);
         self.step = Step::Offered;
-        self.is_cancelled = false;
     }
 
     /// When the next offer may be made.
@@ -176,20 +162,23 @@ impl Call {
         if self.restart.step == Step::Gathering && self.media.is_gathered() {
             self.restart.step = Step::Ready;
         }
-        if self.restart.answer_by.is_some_and(|by| by <= ctx.now) {
-            self.restart.answer_by = None;
-            self.cancel_restart(ctx);
-        }
         if self.restart.not_before.is_some_and(|moment| moment > ctx.now) {
             return;
         }
         match self.restart.step {
             Step::Wanted if ctx.is_open => self.bind_for_restart(ctx),
-            Step::Ready if ctx.is_open && self.awaited_ack.is_none() && !self.media.is_offering() => {
-                self.offer_restart(ctx);
-            }
+            Step::Ready if self.may_reinvite(ctx) => self.offer_restart(ctx),
             _ => self.restart.not_before = None,
         }
+    }
+
+    /// What was gathered is offered again after `delay`.
+    pub(super) fn restart_later(&mut self, delay: Duration, ctx: &Context<'_>) {
+        if let Some(session) = self.media.live() {
+            session.withdraw_offer();
+        }
+        self.restart.step = Step::Ready;
+        self.restart.not_before = Some(ctx.now + delay);
     }
 
     /// The answer to the re-INVITE was taken: the next path is checked, unless there is a better one by now.
@@ -256,6 +245,14 @@ impl Call {
         self.run_restart(ctx);
     }
 
+    fn offer_restart(&mut self, ctx: &mut Context<'_>) {
+        match self.media.restart_offer(ctx.now) {
+            Ok(offer) if self.send_reinvite(Purpose::Restart, &offer, ctx) => self.restart.offered(ctx.now),
+            Ok(_) => self.fail_restart("too many requests are unanswered", ctx),
+            Err(error) => self.fail_restart(&error.to_string(), ctx),
+        }
+    }
+
     fn bind_for_restart(&mut self, ctx: &mut Context<'_>) {
         self.restart.not_before = self.restart.next_offer(ctx.now);
         if self.restart.not_before.is_some() {
@@ -283,6 +280,6 @@ impl Call {
             session.abandon_restart(ctx.now);
         }
         self.restart.step = step;
-        (self.restart.answer_by, self.restart.not_before) = (None, None);
+        self.restart.not_before = None;
     }
 }

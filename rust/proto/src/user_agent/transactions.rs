@@ -201,6 +201,13 @@ impl Transactions {
         self.clients.iter().any(|client| client.sent.owner.call() == Some(call))
     }
 
+    /// Whether a request of this owner waits for its final response.
+    pub(crate) fn is_unanswered(&self, owner: Owner) -> bool {
+        self.clients
+            .iter()
+            .any(|client| client.sent.owner == owner && !client.is_answered)
+    }
+
     /// How many there are, of both sides.
     pub(crate) fn len(&self) -> usize {
         self.clients.len() + self.servers.len()

@@ -352,3 +352,49 @@ fn a_new_call_without_any_address_fails_at_once() {
     assert_eq!(rig.end().0.stage, Some(Stage::Ice));
     assert_eq!(rig.events(), ["CallCreated", "Failed local WebRTC Error"]);
 }
+
+#[test]
+fn an_outage_longer_than_the_limit_of_its_reinvite_repeats_that_and_nothing_else() {
+    for provisional in [false, true] {
+        let (mut rig, _, invite) = moved();
+        if provisional {
+            rig.say(&invite.reply(100, "Trying"));
+        }
+        rig.is_deaf = true;
+        let patience = rig.now + Duration::from_secs(100);
+        rig.far.as_mut().unwrap().session.keep_until(patience);
+        rig.close(Some(1006), "");
+        rig.advance(Duration::from_secs(45));
+        rig.open_from(&[NEW]);
+        let again = rig.hear("INVITE");
+        assert_eq!((again.branch(), again.cseq()), (invite.branch(), invite.cseq()));
+        rig.hear("ACK");
+        let update = rig.hear("UPDATE");
+        rig.say(&update.reply(200, "OK"));
+        rig.advance(Duration::from_secs(20));
+        rig.hear_nothing();
+        rig.answer_reinvite(&again);
+        rig.advance(Duration::from_secs(1));
+        rig.is_deaf = false;
+        far_is_well(&mut rig);
+        assert_eq!(restarts(&rig), 1);
+    }
+}
+
+#[test]
+fn the_ack_that_may_be_lost_is_repeated() {
+    let (mut rig, _, invite) = moved();
+    let far = rig.far.as_mut().unwrap();
+    let sdp = far.session.handle_offer(invite.body.as_bytes(), rig.now).unwrap();
+    rig.say(&invite.reply(200, "OK").sdp(&sdp));
+    let ack = rig.hear("ACK");
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(30));
+    rig.close(Some(1006), "");
+    rig.command(Command::Retry);
+    rig.open_from(&[NEW]);
+    let again = rig.hear("ACK");
+    assert_eq!((again.branch(), again.cseq()), (ack.branch(), invite.cseq()));
+    rig.hear("UPDATE");
+    rig.hear_nothing();
+}

@@ -171,11 +171,21 @@ impl Rig {
 
     /// The WebSocket opens.
     pub(crate) fn open(&mut self) {
-        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        self.open_from(&["127.0.0.1"]);
+    }
+
+    /// The WebSocket opens from the first of the machine's addresses.
+    pub(crate) fn open_from(&mut self, addresses: &[&str]) {
+        let interfaces: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let server = if interfaces[0].is_ipv4() {
+            "127.0.0.1:8443"
+        } else {
+            "[::1]:8443"
+        };
         self.transport(TransportInput::Opened {
-            local: address("127.0.0.1:50000"),
-            remote: address("127.0.0.1:8443"),
-            interfaces: vec!["127.0.0.1".parse().unwrap()],
+            local: SocketAddr::new(interfaces[0], 50_000),
+            remote: server.parse().unwrap(),
+            interfaces,
         });
     }
 

@@ -104,9 +104,8 @@ impl Transactions {
         Some((cancel, client.sent.request.body.clone()))
     }
 
-    /// Whether a call's INVITE was accepted so lately that its 2xx may come again.
-    pub(crate) fn is_accepted(&self, call: CallId) -> bool {
-        let owner = Owner::Invite(call);
+    /// Whether an INVITE was accepted so lately that its 2xx may come again.
+    pub(crate) fn is_accepted(&self, owner: Owner) -> bool {
         self.clients
             .iter()
             .any(|client| client.sent.owner == owner && client.is_answered)
