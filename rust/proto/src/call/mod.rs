@@ -77,7 +77,7 @@ impl Call {
         ctx: &mut Context<'_>,
     ) -> Result<Self, SettingsError> {
         let mut call = Self::new(id, Invite::new(target, headers, ctx)?, Phase::Gathering, ctx);
-        call.restart = Restart::new(addresses.first().copied());
+        call.restart = Restart::new(addresses);
         ctx.emit(Event::CallCreated(call.state));
         ctx.output(Output::BindUdp {
             call: id,
@@ -181,7 +181,7 @@ impl Call {
             incoming: None,
             was_acknowledged: phase != Phase::Alerting,
             parting: None,
-            restart: Restart::new(None),
+            restart: Restart::new(&[]),
             our_reinvite: OurReinvite::default(),
             refresh_invite: RefreshInvite::default(),
             patience: Patience::default(),

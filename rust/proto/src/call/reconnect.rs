@@ -69,7 +69,9 @@ impl Call {
                 self.run_tones(ctx);
             }
             Phase::Over => {
-                self.finish_parting(ctx);
+                if let Some(parting) = &mut self.parting {
+                    parting.resume(ctx);
+                }
                 self.cancel_after_loss(ctx);
             }
         }
@@ -128,7 +130,7 @@ impl Call {
     }
 
     /// `EndCall` before the first provisional response: its CANCEL goes out now, if the INVITE ever left.
-    fn cancel_after_loss(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn cancel_after_loss(&mut self, ctx: &mut Context<'_>) {
         let Cancel::Wanted(reason) = self.invite.cancel.clone() else {
             return;
         };

@@ -11,6 +11,7 @@ use super::state::Phase;
 use crate::io::{Event, Output, Stage, UdpInput};
 use crate::media::session::RestartState;
 use crate::user_agent::context::Context;
+use crate::user_agent::network::{are_of_one_network, best_for};
 
 /// Restarts that may be offered in `OFFER_PERIOD`.
 const MAX_OFFERS: usize = 3;
@@ -44,20 +45,23 @@ pub(super) struct Restart {
     pub(super) step: Step,
     /// What could not be done waits until then.
     not_before: Option<Instant>,
-    /// The most wanted address when sockets were asked for last.
-    best: Option<IpAddr>,
+    /// The addresses that sockets were asked for last.
+    asked: Vec<IpAddr>,
+    /// That there are no sockets was told.
+    is_told: bool,
     /// Something changed while the re-INVITE was out.
     again: bool,
     offers: VecDeque<Instant>,
 }
 
 impl Restart {
-    /// `best` is the address that the call's first sockets were wanted for.
-    pub(super) fn new(best: Option<IpAddr>) -> Self {
+    /// `asked` are the addresses that the call's first sockets were wanted for.
+    pub(super) fn new(asked: &[IpAddr]) -> Self {
         Self {
             step: Step::Idle,
             not_before: None,
-            best,
+            asked: asked.to_vec(),
+            is_told: false,
             again: false,
             offers: VecDeque::new(),
         }
@@ -69,7 +73,7 @@ impl Restart {
     }
 
     pub(super) fn stop(&mut self) {
-        *self = Self::new(self.best);
+        *self = Self::new(&[]);
     }
 
     /// Notes an offer.
@@ -95,14 +99,14 @@ impl Call {
         if self.phase != Phase::Answered {
             return;
         }
-        let is_here = |address: &IpAddr| ctx.core.addresses.contains(address);
-        if let Some(session) = self.media.live()
-            && session.used_address().is_some_and(|used| !is_here(&used))
-        {
+        let used = self.media.live().and_then(|session| session.used_address());
+        let is_gone = used.is_some_and(|used| !ctx.core.addresses.has(used));
+        if let Some(session) = self.media.live().filter(|_| is_gone) {
             session.doubt_path(ctx.now);
         }
-        let best = ctx.core.addresses.first().copied();
-        if best.is_some() && self.restart.best != best {
+        let best = best_for(used, &ctx.core.addresses.wanted);
+        let is_elsewhere = |best| is_gone || !used.is_some_and(|used| are_of_one_network(used, best));
+        if best != best_for(used, &self.restart.asked) && best.is_some_and(is_elsewhere) {
             self.want_restart(ctx);
         }
         self.pump(ctx);
@@ -149,7 +153,10 @@ impl Call {
                 call: self.id(),
                 sockets,
             }),
-            UdpInput::Failed(_) if is_awaited => self.try_later(ctx),
+            UdpInput::Failed(text) if is_awaited => {
+                self.tell_unbound(&text, ctx);
+                self.try_later(ctx);
+            }
             UdpInput::Failed(_) | UdpInput::Unsendable { .. } => {}
         }
     }
@@ -226,7 +233,7 @@ impl Call {
             }
             PathNews::Moved => {
                 self.restart.step = Step::Idle;
-                self.restart.again = false;
+                (self.restart.again, self.restart.is_told) = (false, false);
                 self.check_addresses(ctx);
             }
             PathNews::RestartFailed => self.fail_restart("no way from there to the far side", ctx),
@@ -258,16 +265,27 @@ impl Call {
         if self.restart.not_before.is_some() {
             return;
         }
-        let addresses = ctx.core.addresses.clone();
+        let addresses = ctx.core.addresses.wanted.clone();
         if addresses.is_empty() {
             return self.try_later(ctx);
         }
         self.restart.step = Step::Binding;
-        self.restart.best = addresses.first().copied();
+        self.restart.asked.clone_from(&addresses);
         ctx.output(Output::BindUdp {
             call: self.id(),
             addresses,
         });
+    }
+
+    /// Without sockets there is no other path; told once, though it is tried each second.
+    fn tell_unbound(&mut self, why: &str, ctx: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.restart.is_told, true) {
+            let text = format!("moving the call to another address waits for a UDP socket: {why}");
+            ctx.emit(Event::Warning {
+                stage: Stage::Ice,
+                text,
+            });
+        }
     }
 
     fn try_later(&mut self, ctx: &Context<'_>) {
