@@ -91,7 +91,7 @@ class FakeEngine:
     def disconnect(self) -> None:
         if self._take("disconnect"):
             self.hang_up("local")
-            if self._is_open and self.registers:
+            if self._is_registered:
                 self.tell(Event.Unregistered())
             self.tell(Event.Disconnected(None, None))
 

@@ -166,7 +166,8 @@ impl UserAgent {
         let Some(recovery) = session.recovery.take() else {
             return;
         };
-        session.patience_left = Some(recovery.time_left(now));
+        let waits = session.calls.values().any(|call| !call.is_over());
+        session.patience_left = waits.then(|| recovery.time_left(now));
         let Some((_, ctx)) = self.session(now) else { return };
         let Resumed { requests, failed } = ctx.signaling.transactions.resume(now);
         ctx.core.outputs.extend(requests.into_iter().map(Output::Send));

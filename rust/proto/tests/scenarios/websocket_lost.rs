@@ -240,6 +240,20 @@ fn another_network_begins_an_attempt_anew() {
 }
 
 #[test]
+fn a_call_placed_behind_a_long_loss_has_its_whole_limit() {
+    let (mut rig, _) = Rig::in_call();
+    rig.is_deaf = true;
+    rig.close(Some(1006), "");
+    rig.advance(Duration::from_secs(61));
+    rig.open();
+    rig.events();
+    rig.invite(CallId(2));
+    rig.close(Some(1006), "");
+    rig.advance(Duration::from_secs(59));
+    assert!(rig.agent.stats(CallId(2), rig.now).is_some());
+}
+
+#[test]
 fn losses_in_a_row_have_one_limit() {
     let (mut rig, _) = Rig::in_call();
     rig.is_deaf = true;
