@@ -233,7 +233,7 @@ class Event:
 
     @final
     class SettingsRefused(Event):
-        """The server refused the credentials while reconnecting: `renew` is awaited for 15 s; once for each loss."""
+        """The server refused the credentials: `renew` is awaited; once until it takes newer ones."""
 
         cause: str
         status: int | None  # SIP, or HTTP of the WebSocket's upgrade

@@ -57,6 +57,7 @@ class OpenClient:
         self.sessions = SessionManager(self._engine, self, self._audio, states, capture_audio=config.capture_audio)
         self._lifetime: Lifetime | None = None
         self._connecting: SharedOperation[None] | None = None
+        self._joins = False  # it waits for a connection that stands, and its calls
         self._target: CallTarget | None = None
         self._last_server: str | None = None  # where the last connection was made to
         self._awaits_session = False
@@ -87,11 +88,12 @@ class OpenClient:
                 self._awaits_session = True
                 self._states.begin()
                 self._begin_setup(self._lifetime.nursery)
-            operation, give_up = (
-                (self._rejoin, self._leave) if self.sip.is_reconnecting else (self._connect, self._stop)
-            )
+            self._joins = self.sip.stands
             self._connecting = SharedOperation(
-                operation, self._lifetime.nursery, prefix="Failed to connect: ", give_up=give_up
+                self._rejoin if self.sip.is_reconnecting else self._connect,
+                self._lifetime.nursery,
+                prefix="Failed to connect: ",
+                give_up=self._leave if self._joins else self._stop,
             )
         await self._connecting.wait()
 
@@ -183,7 +185,8 @@ class OpenClient:
     async def _connect(self) -> None:
         obstacle = _SILENT_ENDPOINT
         with trio.move_on_after(self._config.connect_timeout):
-            self._prepare()
+            if not self._joins:
+                self._prepare()
             config = await self.configs.load()
             self._target = call_target(config)
             try:
@@ -222,7 +225,7 @@ class OpenClient:
         self._lifetime.nursery.start_soon(self._renew, self._renewing)
 
     async def _renew(self, scope: trio.CancelScope) -> None:
-        """Reconnects with a fresh configuration, as the credentials of the last one may have expired."""
+        """Goes on with a fresh configuration, as the credentials of the last one may have expired."""
         with scope:
             try:
                 config = await self.configs.load()
@@ -277,7 +280,7 @@ class OpenClient:
         self._give_up(ConnectFailed(cause, cause=cause, hint="it was given up by this program"))
 
     def _give_up(self, error: C2CError) -> None:
-        stops_itself = self._is_connecting and not self.sip.is_reconnecting
+        stops_itself = self._is_connecting and not (self._joins or self.sip.is_reconnecting)
         if self._connecting is not None:
             self._connecting.abort(error)
         if not stops_itself:

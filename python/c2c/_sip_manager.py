@@ -69,6 +69,11 @@ class SipManager:
         return usable and (self._registered or not self._needs_registration)
 
     @property
+    def stands(self) -> bool:
+        """Whether there is a connection, or one being made again, which a failed `connect` does not end."""
+        return self.is_initialised and (self._open or self.is_reconnecting)
+
+    @property
     def obstacle(self) -> Obstacle:
         """What keeps a connection that is being made from being ready."""
         if self._open:
@@ -95,12 +100,17 @@ class SipManager:
                 trio.lowlevel.notify_closing(wake)
 
     async def connect(self, settings: SipSettings, route: Route, *, register: bool) -> None:
-        """Opens the WebSocket and registers; what may pass is tried again until the caller cancels and stops."""
+        """Opens the WebSocket and registers; what may pass is tried again until the caller cancels and stops.
+
+        One that is open registers only, or gives way to another server; its calls go on.
+        """
         await self.wait_stopped()
         self._needs_registration = register
         self._last_failure = None
+        self._was_ready &= self.stands
         self.is_initialised = True
-        self._was_ready = False
+        if self.is_ready:
+            return
         self._is_prepared = False  # the engine takes it, or closes it
         proxy = route.proxy.settings() if route.proxy else None
         await self._try(lambda: self._engine.connect(settings, proxy=proxy, public_only=route.public_only))
@@ -114,15 +124,15 @@ class SipManager:
             raise self._last_failure or ConnectionLost("the connection was lost", cause="Connection Error")
 
     def renew(self, settings: SipSettings, route: Route, *, register: bool) -> None:
-        """Goes on reconnecting with newer settings, which may name another server."""
-        if self.is_reconnecting:
+        """Goes on with newer settings, which may name another server."""
+        if self.is_initialised:
             self._needs_registration = register
             proxy = route.proxy.settings() if route.proxy else None
             self._engine.renew(settings, proxy=proxy, public_only=route.public_only)
 
     def give_up_renewing(self) -> None:
-        """Ends reconnecting: there are no newer settings."""
-        if self.is_reconnecting:
+        """There are no newer settings: reconnecting ends, and on a connection that stands the registration."""
+        if self.is_initialised:
             self._engine.renew(None)
 
     def prepare(self, uri: str, route: Route) -> None:
@@ -154,7 +164,7 @@ class SipManager:
             self._stopped = None
 
     async def _try(self, command: Callable[[], None]) -> None:
-        self._attempt = attempt = _Attempt()
+        self._attempt = attempt = _Attempt(is_joining=self.stands)
         try:
             command()
             await attempt.done.wait()
@@ -303,7 +313,8 @@ class SipManager:
 class _Attempt:
     """A `connect` that has not come to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_joining: bool) -> None:
+        self.is_joining = is_joining  # of a connection that stands
         self.done = trio.Event()
         self.error: C2CError | None = None
 

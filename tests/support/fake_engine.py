@@ -40,7 +40,7 @@ class FakeEngine:
         self.readers: list[FakeReader] = []
         self.writers: list[FakeWriter] = []
         self.is_closed = False
-        self._is_open = False
+        self._is_open = self._is_registered = False
         self._events: deque[Event] = deque()
         self._theirs, self._wake = socket.socketpair()
         self._wake.setblocking(False)
@@ -53,6 +53,8 @@ class FakeEngine:
         """Queues events and wakes the client, as the engine does: one byte when the queue turns non-empty."""
         was_empty = not self._events
         self._events.extend(events)
+        for event in events:
+            self._follow(event)
         if was_empty and events:
             with suppress(OSError):  # the client is gone, or the pair is full
                 self._wake.send(b"\0")
@@ -75,9 +77,9 @@ class FakeEngine:
     def connect(self, settings: SipSettings, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
         self.routes.append((proxy, public_only))
         if self._take("connect", settings):
-            self._is_open = True
-            self.tell(Event.Connecting(), Event.Connected())
-            if self.registers:
+            if not self._is_open:
+                self.tell(Event.Connecting(), Event.Connected())
+            if self.registers and not self._is_registered:
                 self.tell(Event.Registered())
 
     def prepare(self, websocket_uri: str, *, proxy: ProxySettings | None = None, public_only: bool = False) -> None:
@@ -89,10 +91,9 @@ class FakeEngine:
     def disconnect(self) -> None:
         if self._take("disconnect"):
             self.hang_up("local")
-            if self._is_open and self.registers:
+            if self._is_registered:
                 self.tell(Event.Unregistered())
             self.tell(Event.Disconnected(None, None))
-            self._is_open = False
 
     def renew(
         self, settings: SipSettings | None, *, proxy: ProxySettings | None = None, public_only: bool = False
@@ -185,7 +186,6 @@ class FakeEngine:
 
     def lose(self, code: int | None = 1006, reason: str = "reset by peer") -> None:
         """Loses the connection; calls go on."""
-        self._is_open = False
         self.tell(Event.Disconnected(code, reason))
         if self.registers:
             self.tell(Event.Unregistered())
@@ -193,7 +193,6 @@ class FakeEngine:
 
     def come_back(self) -> None:
         """Brings a lost connection back."""
-        self._is_open = True
         self.tell(Event.Connected())
         if self.registers:
             self.tell(Event.Registered())
@@ -229,6 +228,17 @@ class FakeEngine:
         """The live call."""
         (call,) = self.calls.values()
         return call
+
+    def lose_registration(self) -> None:
+        """Refuses a refresh for good; the connection and its calls go on."""
+        self.tell(Event.RegistrationFailed("Rejected", 403, "Forbidden"), Event.Unregistered())
+
+    def _follow(self, event: Event) -> None:
+        """Keeps what the real engine would know."""
+        if isinstance(event, (Event.Connected, Event.Disconnected)):
+            self._is_open = isinstance(event, Event.Connected)
+        if isinstance(event, (Event.Registered, Event.Unregistered, Event.Disconnected)):
+            self._is_registered = isinstance(event, Event.Registered)
 
     def _take(self, *command: Any) -> bool:
         """Writes the command down; whether it is to be answered as usual."""

@@ -27,6 +27,7 @@ from support.fake_endpoint import runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from c2c import Call
     from support.client import Recorder
     from support.fake_endpoint import FakeEndpoint
     from support.fake_engine import FakeEngine
@@ -382,3 +383,104 @@ async def test_a_loss_at_the_moment_of_registration(client: WebRTCClient, engine
         engine.come_back()
         await trio.testing.wait_all_tasks_blocked()
         assert engine.names() == ["connect", "retry", "start_call"]
+
+
+# a registration that is lost on a connection that stands
+
+
+async def unregistered_call(client: WebRTCClient, engine: FakeEngine) -> Call:
+    """Has a call, and loses the registration."""
+    call = await answered_call(client, engine)
+    engine.commands.clear()
+    engine.lose_registration()
+    await trio.testing.wait_all_tasks_blocked()
+    assert not client.is_connected()
+    return call
+
+
+async def test_a_refused_refresh_fetches_the_configuration_anew(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, told: Recorder
+) -> None:
+    async with client:
+        await answered_call(client, engine)
+        engine.commands.clear()
+        engine.tell(REFUSED)
+        await trio.testing.wait_all_tasks_blocked()
+        assert engine.names() == ["renew"]
+        assert engine.commands[0][1] is not None
+        assert len(endpoint.requests) == 2
+        assert client.is_connected()
+        endpoint.status = 404
+        engine.tell(REFUSED)
+        await trio.testing.wait_all_tasks_blocked()
+        assert engine.commands[-1] == ("renew", None)
+        assert "ended" not in told.names
+
+
+async def test_connect_registers_again_and_the_call_survives(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, told: Recorder
+) -> None:
+    async with client:
+        call = await unregistered_call(client, engine)
+        with pytest.raises(NotConnected, match=r"Call connect\(\) first\."):
+            await client.start_call()
+        await client.connect()
+        assert client.is_connected()
+        assert engine.names() == ["connect"]
+        assert len(endpoint.requests) == 2
+        assert call.session.status == "answered"
+        assert told.names[-1] == "registered"
+
+
+@pytest.mark.parametrize("kind", [ConnectTimeout, RegistrationRejected, ConfigFetchError])
+async def test_connect_fails_and_the_call_survives(
+    client: WebRTCClient, engine: FakeEngine, endpoint: FakeEndpoint, told: Recorder, kind: type[Exception]
+) -> None:
+    async with client:
+        call = await unregistered_call(client, engine)
+        if kind is ConfigFetchError:
+            endpoint.status = 404
+        elif kind is RegistrationRejected:
+            engine.answers["connect"] = [Event.RegistrationFailed("Rejected", 403, "Forbidden")]
+        else:
+            engine.silent.add("connect")
+        with pytest.raises(kind):
+            await client.connect()
+        assert "disconnect" not in engine.names()
+        assert call.session.status == "answered"
+        assert "ended" not in told.names
+        endpoint.status = 200
+        engine.answers.clear()
+        engine.silent.clear()
+        await client.connect()
+        assert client.is_connected()
+
+
+@pytest.mark.usefixtures("endpoint")
+async def test_connect_moves_to_another_server_with_the_call(client: WebRTCClient, engine: FakeEngine) -> None:
+    async with client, trio.open_nursery() as nursery:
+        call = await unregistered_call(client, engine)
+        engine.silent.add("connect")
+        nursery.start_soon(client.connect)
+        await trio.testing.wait_all_tasks_blocked()
+        engine.lose(None, "the new settings name another server")
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1
+        engine.come_back()
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.is_connected()
+        assert call.session.status == "answered"
+
+
+@pytest.mark.usefixtures("endpoint")
+async def test_disconnect_while_it_registers_again_ends_all(
+    client: WebRTCClient, engine: FakeEngine, told: Recorder
+) -> None:
+    async with client, trio.open_nursery() as nursery:
+        await unregistered_call(client, engine)
+        engine.silent.add("connect")
+        nursery.start_soon(expect_given_up, client)
+        await trio.testing.wait_all_tasks_blocked()
+        await client.disconnect()
+        assert engine.names()[-1] == "disconnect"
+        assert told.names[-1] == "disconnected"

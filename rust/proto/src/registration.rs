@@ -13,6 +13,8 @@ use crate::user_agent::transactions::{Answer, Owner, Sent};
 const MIN_EXPIRES: u32 = 10;
 /// How often a 423 may raise the interval of one registration.
 const MAX_RAISES: u8 = 2;
+/// When a refresh that failed for the moment is tried again.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// What the REGISTER under way is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +25,7 @@ enum Purpose {
     Unregister,
 }
 
-/// What became of a registration that is made again on a new connection.
+/// What became of a registration that is made again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Renewal {
     Granted,
@@ -51,7 +53,7 @@ pub(crate) struct Registration {
     refresh_at: Option<Instant>,
     /// There was one on this or an earlier connection.
     was_granted: bool,
-    /// Made again after a loss: its refusal is not told, but kept in `renewal`.
+    /// Made again: its refusal is not told, but kept in `renewal`.
     is_renewing: bool,
     renewal: Option<Renewal>,
 }
@@ -79,7 +81,12 @@ impl Registration {
         self.was_granted
     }
 
-    /// Registers again on a new connection; what becomes of it is for [`Self::take_renewal`].
+    /// Whether there is none, and none is being made.
+    pub(crate) fn is_missing(&self) -> bool {
+        !self.is_registered && self.under_way.is_none()
+    }
+
+    /// Registers again, on a new connection or on the same one; what becomes of it is for [`Self::take_renewal`].
     pub(crate) fn renew(&mut self, ctx: &mut Context<'_>) {
         self.is_renewing = true;
         self.register(ctx);
@@ -90,11 +97,17 @@ impl Registration {
         self.renewal.take()
     }
 
-    /// Sends the first REGISTER or a refresh.
+    /// Sends the first REGISTER.
     pub(crate) fn register(&mut self, ctx: &mut Context<'_>) {
         self.refresh_at = None;
         self.raises = 0;
         self.send(Purpose::Register, ctx);
+    }
+
+    /// It was refused and that was told: it is over, and perhaps tried again later.
+    pub(crate) fn lapse(&mut self, is_tried_again: bool, ctx: &mut Context<'_>) {
+        self.forget(ctx);
+        self.refresh_at = is_tried_again.then(|| ctx.now + RETRY);
     }
 
     /// Ends the registration, if there is one; one that is just being made is ended when it is granted.
@@ -152,7 +165,7 @@ impl Registration {
     /// Refreshes when it is time.
     pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         if self.refresh_at.is_some_and(|at| at <= ctx.now) {
-            self.register(ctx);
+            self.renew(ctx);
         }
     }
 

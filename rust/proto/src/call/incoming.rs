@@ -62,7 +62,7 @@ impl Call {
         };
         let mut call = Self::new(id, Invite::received(ctx), Phase::Alerting, ctx);
         call.state.incoming = true;
-        call.restart = Restart::new(addresses.first().copied());
+        call.restart = Restart::new(addresses);
         call.dialog = Some(dialog);
         call.refresh_invite.learn(&invite.headers);
         call.incoming = Some(Incoming::new(invite, tag, ctx.now));

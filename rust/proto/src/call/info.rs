@@ -7,7 +7,7 @@ use crate::sip::header::{HeaderName, MediaType};
 use crate::sip::{Method, Request, Response};
 use crate::user_agent::context::Context;
 use crate::user_agent::identity::ACCEPT;
-use crate::user_agent::transactions::{Answer, Owner};
+use crate::user_agent::transactions::{Answer, MAX_HELD_BYTES, Owner};
 
 /// Most INFO requests of one call that may wait for their answers; one beyond fails.
 const MAX_UNANSWERED: usize = 48;
@@ -103,7 +103,10 @@ impl Call {
             Some("the content type is none")
         } else if body.len() > MAX_BODY {
             Some("the body is longer than 60 kB")
-        } else if ctx.signaling.transactions.is_held() && ctx.signaling.transactions.infos(self.id()) >= MAX_HELD {
+        } else if ctx.signaling.transactions.is_held()
+            && (ctx.signaling.transactions.infos(self.id()) >= MAX_HELD
+                || ctx.signaling.transactions.info_bytes() + body.len() > MAX_HELD_BYTES)
+        {
             Some("too many INFO requests wait for the connection to the SIP server to come back")
         } else if ctx.signaling.transactions.infos(self.id()) >= MAX_UNANSWERED {
             Some("too many INFO requests are unanswered")

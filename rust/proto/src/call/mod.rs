@@ -6,13 +6,13 @@ mod incoming;
 mod info;
 mod invite;
 mod media;
+mod our_reinvite;
 mod parting;
 mod reconnect;
 mod refresh_invite;
 mod reinvite;
 pub(crate) mod requests;
 mod restart;
-mod restart_invite;
 mod session_timer;
 mod state;
 mod update;
@@ -25,6 +25,7 @@ use dtmf::InfoTones;
 use incoming::Incoming;
 use invite::Invite;
 use media::CallMedia;
+use our_reinvite::OurReinvite;
 use parting::Parting;
 use reconnect::Patience;
 use refresh_invite::RefreshInvite;
@@ -59,6 +60,7 @@ pub(crate) struct Call {
     was_acknowledged: bool,
     parting: Option<Parting>,
     restart: Restart,
+    our_reinvite: OurReinvite,
     refresh_invite: RefreshInvite,
     patience: Patience,
     /// The far side said BYE.
@@ -75,7 +77,7 @@ impl Call {
         ctx: &mut Context<'_>,
     ) -> Result<Self, SettingsError> {
         let mut call = Self::new(id, Invite::new(target, headers, ctx)?, Phase::Gathering, ctx);
-        call.restart = Restart::new(addresses.first().copied());
+        call.restart = Restart::new(addresses);
         ctx.emit(Event::CallCreated(call.state));
         ctx.output(Output::BindUdp {
             call: id,
@@ -135,6 +137,7 @@ impl Call {
             tones,
             ack,
             restart,
+            self.our_reinvite.poll_timeout(),
             self.refresh_invite.poll_timeout(),
             patience,
             self.gives_up_at(),
@@ -178,7 +181,8 @@ impl Call {
             incoming: None,
             was_acknowledged: phase != Phase::Alerting,
             parting: None,
-            restart: Restart::new(None),
+            restart: Restart::new(&[]),
+            our_reinvite: OurReinvite::default(),
             refresh_invite: RefreshInvite::default(),
             patience: Patience::default(),
             was_hung_up: false,
@@ -208,6 +212,7 @@ impl Call {
         } else if self.phase == Phase::Alerting {
             self.answer_when_ready(ctx);
         } else if self.phase == Phase::Answered {
+            self.run_reinvite(ctx);
             self.run_restart(ctx);
             self.run_refresh_invite(ctx);
             self.media.flush(ctx);

@@ -23,6 +23,11 @@ impl Parting {
     pub(super) fn pause(&mut self) {
         self.ack.pause();
     }
+
+    /// The connection is back: who has not had our 2xx could make nothing of BYE.
+    pub(super) fn resume(&mut self, ctx: &mut Context<'_>) {
+        self.ack.resume(ctx);
+    }
 }
 
 impl Call {
@@ -31,9 +36,10 @@ impl Call {
         self.parting.is_some()
     }
 
-    /// Says BYE, now or behind the ACK. Nothing waits while the connection is being closed, or lost.
+    /// Says BYE, now or behind the ACK. Nothing waits while the connection is being closed.
     pub(super) fn part(&mut self, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
-        let waits = ctx.is_open && !self.was_acknowledged;
+        let may_wait = ctx.is_open || ctx.signaling.transactions.is_held();
+        let waits = may_wait && !self.was_acknowledged;
         match self.awaited_ack.take_if(|_| waits) {
             Some(ack) => self.parting = Some(Parting { ack, reason }),
             None => self.bye(reason.as_ref(), ctx),

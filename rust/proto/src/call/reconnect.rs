@@ -41,6 +41,7 @@ impl Call {
     pub(crate) fn suspend(&mut self) {
         self.patience.end();
         self.tones.pause();
+        self.our_reinvite.pause();
         if let Some(awaited) = &mut self.awaited_ack {
             awaited.pause();
         }
@@ -61,13 +62,16 @@ impl Call {
             Phase::Alerting => self.pump(ctx),
             Phase::Answered => {
                 self.repeat_ack(ctx);
+                self.repeat_reinvite(ctx);
                 self.repeat_success(ctx);
                 self.refresh_after_loss(ctx);
                 self.handle_reconnected(ctx);
                 self.run_tones(ctx);
             }
             Phase::Over => {
-                self.finish_parting(ctx);
+                if let Some(parting) = &mut self.parting {
+                    parting.resume(ctx);
+                }
                 self.cancel_after_loss(ctx);
             }
         }
@@ -120,13 +124,13 @@ impl Call {
 
     /// The ACK may have been lost with the connection.
     fn repeat_ack(&mut self, ctx: &mut Context<'_>) {
-        if ctx.signaling.transactions.is_accepted(self.id()) {
+        if ctx.signaling.transactions.is_accepted(Owner::Invite(self.id())) {
             ctx.send(self.invite.ack().to_vec());
         }
     }
 
     /// `EndCall` before the first provisional response: its CANCEL goes out now, if the INVITE ever left.
-    fn cancel_after_loss(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn cancel_after_loss(&mut self, ctx: &mut Context<'_>) {
         let Cancel::Wanted(reason) = self.invite.cancel.clone() else {
             return;
         };

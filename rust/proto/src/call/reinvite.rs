@@ -58,6 +58,13 @@ impl AwaitedAck {
     pub(super) fn pause(&mut self) {
         self.is_paused = true;
     }
+
+    /// The connection is back: the 2xx again, with its whole time for the ACK.
+    pub(super) fn resume(&mut self, ctx: &mut Context<'_>) {
+        self.is_paused = false;
+        self.repeat = SuccessRepeat::new(ctx.now);
+        ctx.send(self.response.clone());
+    }
 }
 
 impl Call {
@@ -139,12 +146,10 @@ impl Call {
         }
     }
 
-    /// The connection is back: the 2xx again, with its whole time for the ACK.
+    /// The connection is back: the 2xx again.
     pub(super) fn repeat_success(&mut self, ctx: &mut Context<'_>) {
         if let Some(awaited) = &mut self.awaited_ack {
-            awaited.is_paused = false;
-            awaited.repeat = SuccessRepeat::new(ctx.now);
-            ctx.send(awaited.response.clone());
+            awaited.resume(ctx);
         }
     }
 

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::Call;
 use super::media::PathNews;
+use super::our_reinvite::Purpose;
 use super::state::Phase;
 use crate::io::{Event, Output, Stage, UdpInput};
 use crate::media::session::RestartState;
 use crate::user_agent::context::Context;
+use crate::user_agent::network::{are_of_one_network, best_for};
 
 /// Restarts that may be offered in `OFFER_PERIOD`.
 const MAX_OFFERS: usize = 3;
@@ -42,54 +44,42 @@ pub(super) enum Step {
 pub(super) struct Restart {
     pub(super) step: Step,
     /// What could not be done waits until then.
-    pub(super) not_before: Option<Instant>,
-    /// When the answer to the re-INVITE is given up.
-    pub(super) answer_by: Option<Instant>,
-    /// The most wanted address when sockets were asked for last.
-    best: Option<IpAddr>,
+    not_before: Option<Instant>,
+    /// The addresses that sockets were asked for last.
+    asked: Vec<IpAddr>,
+    /// That there are no sockets was told.
+    is_told: bool,
     /// Something changed while the re-INVITE was out.
     again: bool,
-    /// The CANCEL of our last re-INVITE is sent.
-    pub(super) is_cancelled: bool,
     offers: VecDeque<Instant>,
-    /// The ACK of our last re-INVITE's 2xx, by its number.
-    pub(super) ack: Option<(u32, Vec<u8>)>,
 }
 
 impl Restart {
-    /// `best` is the address that the call's first sockets were wanted for.
-    pub(super) fn new(best: Option<IpAddr>) -> Self {
+    /// `asked` are the addresses that the call's first sockets were wanted for.
+    pub(super) fn new(asked: &[IpAddr]) -> Self {
         Self {
             step: Step::Idle,
             not_before: None,
-            answer_by: None,
-            best,
+            asked: asked.to_vec(),
+            is_told: false,
             again: false,
-            is_cancelled: false,
             offers: VecDeque::new(),
-            ack: None,
         }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waits = matches!(self.step, Step::Wanted | Step::Ready);
-        let not_before = self.not_before.filter(|_| waits);
-        not_before.into_iter().chain(self.answer_by).min()
+        self.not_before.filter(|_| waits)
     }
 
     pub(super) fn stop(&mut self) {
-        *self = Self {
-            ack: self.ack.take(),
-            is_cancelled: self.is_cancelled,
-            ..Self::new(self.best)
-        };
+        *self = Self::new(&[]);
     }
 
     /// Notes an offer.
-    pub(super) fn offered(&mut self, now: Instant) {
+    fn offered(&mut self, now: Instant) {
         self.offers.push_back(now);
         self.step = Step::Offered;
-        self.is_cancelled = false;
     }
 
     /// When the next offer may be made.
@@ -109,14 +99,14 @@ impl Call {
         if self.phase != Phase::Answered {
             return;
         }
-        let is_here = |address: &IpAddr| ctx.core.addresses.contains(address);
-        if let Some(session) = self.media.live()
-            && session.used_address().is_some_and(|used| !is_here(&used))
-        {
+        let used = self.media.live().and_then(|session| session.used_address());
+        let is_gone = used.is_some_and(|used| !ctx.core.addresses.has(used));
+        if let Some(session) = self.media.live().filter(|_| is_gone) {
             session.doubt_path(ctx.now);
         }
-        let best = ctx.core.addresses.first().copied();
-        if best.is_some() && self.restart.best != best {
+        let best = best_for(used, &ctx.core.addresses.wanted);
+        let is_elsewhere = |best| is_gone || !used.is_some_and(|used| are_of_one_network(used, best));
+        if best != best_for(used, &self.restart.asked) && best.is_some_and(is_elsewhere) {
             self.want_restart(ctx);
         }
         self.pump(ctx);
@@ -163,7 +153,10 @@ impl Call {
                 call: self.id(),
                 sockets,
             }),
-            UdpInput::Failed(_) if is_awaited => self.try_later(ctx),
+            UdpInput::Failed(text) if is_awaited => {
+                self.tell_unbound(&text, ctx);
+                self.try_later(ctx);
+            }
             UdpInput::Failed(_) | UdpInput::Unsendable { .. } => {}
         }
     }
@@ -176,20 +169,23 @@ impl Call {
         if self.restart.step == Step::Gathering && self.media.is_gathered() {
             self.restart.step = Step::Ready;
         }
-        if self.restart.answer_by.is_some_and(|by| by <= ctx.now) {
-            self.restart.answer_by = None;
-            self.cancel_restart(ctx);
-        }
         if self.restart.not_before.is_some_and(|moment| moment > ctx.now) {
             return;
         }
         match self.restart.step {
             Step::Wanted if ctx.is_open => self.bind_for_restart(ctx),
-            Step::Ready if ctx.is_open && self.awaited_ack.is_none() && !self.media.is_offering() => {
-                self.offer_restart(ctx);
-            }
+            Step::Ready if self.may_reinvite(ctx) => self.offer_restart(ctx),
             _ => self.restart.not_before = None,
         }
+    }
+
+    /// What was gathered is offered again after `delay`.
+    pub(super) fn restart_later(&mut self, delay: Duration, ctx: &Context<'_>) {
+        if let Some(session) = self.media.live() {
+            session.withdraw_offer();
+        }
+        self.restart.step = Step::Ready;
+        self.restart.not_before = Some(ctx.now + delay);
     }
 
     /// The answer to the re-INVITE was taken: the next path is checked, unless there is a better one by now.
@@ -237,7 +233,7 @@ impl Call {
             }
             PathNews::Moved => {
                 self.restart.step = Step::Idle;
-                self.restart.again = false;
+                (self.restart.again, self.restart.is_told) = (false, false);
                 self.check_addresses(ctx);
             }
             PathNews::RestartFailed => self.fail_restart("no way from there to the far side", ctx),
@@ -256,21 +252,40 @@ impl Call {
         self.run_restart(ctx);
     }
 
+    fn offer_restart(&mut self, ctx: &mut Context<'_>) {
+        match self.media.restart_offer(ctx.now) {
+            Ok(offer) if self.send_reinvite(Purpose::Restart, &offer, ctx) => self.restart.offered(ctx.now),
+            Ok(_) => self.fail_restart("too many requests are unanswered", ctx),
+            Err(error) => self.fail_restart(&error.to_string(), ctx),
+        }
+    }
+
     fn bind_for_restart(&mut self, ctx: &mut Context<'_>) {
         self.restart.not_before = self.restart.next_offer(ctx.now);
         if self.restart.not_before.is_some() {
             return;
         }
-        let addresses = ctx.core.addresses.clone();
+        let addresses = ctx.core.addresses.wanted.clone();
         if addresses.is_empty() {
             return self.try_later(ctx);
         }
         self.restart.step = Step::Binding;
-        self.restart.best = addresses.first().copied();
+        self.restart.asked.clone_from(&addresses);
         ctx.output(Output::BindUdp {
             call: self.id(),
             addresses,
         });
+    }
+
+    /// Without sockets there is no other path; told once, though it is tried each second.
+    fn tell_unbound(&mut self, why: &str, ctx: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.restart.is_told, true) {
+            let text = format!("moving the call to another address waits for a UDP socket: {why}");
+            ctx.emit(Event::Warning {
+                stage: Stage::Ice,
+                text,
+            });
+        }
     }
 
     fn try_later(&mut self, ctx: &Context<'_>) {
@@ -283,6 +298,6 @@ impl Call {
             session.abandon_restart(ctx.now);
         }
         self.restart.step = step;
-        (self.restart.answer_by, self.restart.not_before) = (None, None);
+        self.restart.not_before = None;
     }
 }

@@ -113,7 +113,7 @@ impl Call {
         self.tones.stop();
         self.awaited_ack = None;
         self.refuse_invite(480, "Temporarily Unavailable", ctx);
-        self.drop_reinvite(ctx);
+        self.give_up_reinvite(ctx);
         self.restart.stop();
         self.refresh_invite.done();
         self.patience.end();

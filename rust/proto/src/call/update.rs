@@ -1,7 +1,6 @@
 //! UPDATE both ways (RFC 3311): the session timer's refresh, and the far side's offers.
 use std::time::{Duration, Instant};
 
-use super::refresh_invite::granted_interval;
 use super::session_timer::{self, Due, MIN_INTERVAL};
 use super::state::Phase;
 use super::{Call, end};
@@ -19,7 +18,7 @@ impl Call {
             // the end of a loss refreshes anyway
             Some(Due::Refresh) if ctx.signaling.transactions.is_held() => {}
             Some(Due::Refresh) if self.refresh_invite.has_no_update() && self.timer.is_agreed() => {
-                self.want_refresh_invite(ctx.now);
+                self.want_refresh_invite();
                 self.pump(ctx);
             }
             // it has neither UPDATE nor a timer
@@ -37,7 +36,7 @@ impl Call {
         self.timer.refreshing();
         self.refresh_invite.expect_after_loss();
         if self.refresh_invite.has_no_update() {
-            self.want_refresh_invite(ctx.now);
+            self.want_refresh_invite();
         } else {
             self.send_refresh(ctx);
         }
@@ -207,6 +206,11 @@ fn retry_delay(response: &Response) -> Duration {
     let seconds = asked.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     let delay = seconds.parse().map_or(session_timer::RETRY, Duration::from_secs);
     delay.max(Duration::from_secs(1))
+}
+
+/// The interval that a 2xx grants; one that cannot be read counts as none.
+pub(super) fn granted_interval(response: &Response) -> Option<SessionExpires> {
+    response.headers.session_expires().ok().flatten()
 }
 
 /// The interval that a refresh asks for; one that cannot be read counts as none.

@@ -137,8 +137,8 @@ pub enum Event {
     },
     /// The connection is back, and registered again where that is needed. Comes once for each loss that was overcome.
     Reconnected,
-    /// The server refused our credentials while reconnecting, at REGISTER or at the WebSocket's upgrade; `Command::Renew` is
-    /// awaited for 15 s. Comes once for each loss.
+    /// The server refused our credentials, at a refresh or while reconnecting, at REGISTER or at the WebSocket's upgrade;
+    /// `Command::Renew` is awaited. Comes once until the server takes what it answers.
     SettingsRefused {
         /// `Rejected`, `Authentication Error`, ...
         cause: String,

@@ -11,7 +11,6 @@ pub mod dtmf;
 pub mod error;
 pub mod fingerprint;
 pub mod g711;
-pub mod gather;
 pub mod gatherer;
 pub mod ice;
 pub mod jitter;

@@ -307,7 +307,7 @@ impl MediaSession {
 
     /// Brings all parts up to date after an input.
     fn follow(&mut self, now: Instant) {
-        self.follow_paths();
+        self.follow_paths(now);
         self.follow_transport(now);
         self.route(now);
         let free = self.paths.take_free();
@@ -323,7 +323,7 @@ impl MediaSession {
         }
     }
 
-    fn follow_paths(&mut self) {
+    fn follow_paths(&mut self, now: Instant) {
         while let Some(event) = self.paths.poll_event() {
             let (is_next, event) = match event {
                 PathEvent::Current(event) => (false, event),
@@ -336,8 +336,8 @@ impl MediaSession {
                 GatherEvent::Candidate(candidate) => self.transport.add_candidate(candidate),
                 GatherEvent::Complete => self.events.push_back(MediaEvent::Gathered),
                 GatherEvent::Warning(text) => self.events.push_back(MediaEvent::ServerWarning(text)),
-                // checks and consent find out for themselves
-                GatherEvent::RelayLost(_) | GatherEvent::Closed => {}
+                GatherEvent::RelayLost(relayed) => self.transport.doubt(relayed, None, now),
+                GatherEvent::Closed => {}
             }
         }
     }

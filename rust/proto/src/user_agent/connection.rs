@@ -1,5 +1,4 @@
 //! Life of the WebSocket: opening with back-off, open, lingering for the last answers, closing.
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::pulse::{Beat, Pulse};
@@ -16,8 +15,6 @@ const STABLE: Duration = Duration::from_secs(30);
 const FIRST_WAIT: u64 = 1000;
 /// How long a disconnecting client waits for the answers to BYE and un-REGISTER.
 const LINGER: Duration = Duration::from_secs(2);
-/// Most local addresses that a call binds.
-const MAX_ADDRESSES: usize = 8;
 
 /// What the WebSocket is doing.
 #[derive(Debug)]
@@ -89,6 +86,16 @@ impl Connection {
 
     pub(super) fn is_opening(&self) -> bool {
         matches!(self.state, State::Opening { .. } | State::Waiting { .. })
+    }
+
+    /// Whether an attempt is under way.
+    pub(super) fn is_attempting(&self) -> bool {
+        matches!(self.state, State::Opening { .. })
+    }
+
+    /// Whether the connection that is lost now had stood for long.
+    pub(super) fn was_stable(&self, now: Instant) -> bool {
+        self.failures(now) == 0
     }
 
     /// Whether the next attempt is still to come.
@@ -264,33 +271,6 @@ fn backoff(failures: u32, random: &mut dyn RandomSource) -> Duration {
     Duration::from_secs((random.below(bound) + 1).clamp(MIN_BACKOFF, MAX_BACKOFF))
 }
 
-/// The addresses a call binds: the named one, or the one that routes to the server and then the other interfaces;
-/// loopback only when the server is on loopback.
-pub(super) fn local_addresses(
-    named: Option<IpAddr>,
-    local: SocketAddr,
-    remote: SocketAddr,
-    interfaces: &[IpAddr],
-) -> Vec<IpAddr> {
-    if let Some(named) = named {
-        return vec![named];
-    }
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for &address in std::iter::once(&local.ip()).chain(interfaces) {
-        let loopback_ok = !address.is_loopback() || remote.ip().is_loopback();
-        if loopback_ok && is_unicast(address) && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
-            addresses.push(address);
-        }
-    }
-    addresses
-}
-
-/// Link-local IPv6 is left out too: it cannot be bound without its zone.
-fn is_unicast(address: IpAddr) -> bool {
-    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    !address.is_unspecified() && !address.is_multicast() && !link_local
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,32 +296,6 @@ mod tests {
         assert_eq!(seconds(3, 8), 2);
         assert_eq!(seconds(10, 1023), 30);
         assert_eq!(seconds(u32::MAX, 65_535), 30);
-    }
-
-    fn addresses(local: &str, remote: &str, interfaces: &[&str]) -> Vec<String> {
-        let interfaces: Vec<IpAddr> = interfaces.iter().map(|text| text.parse().unwrap()).collect();
-        let found = local_addresses(None, local.parse().unwrap(), remote.parse().unwrap(), &interfaces);
-        found.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn route_comes_first_and_loopback_only_to_loopback() {
-        let interfaces = ["127.0.0.1", "10.0.0.7", "192.0.2.1", "fe80::1", "::1"];
-        assert_eq!(
-            addresses("192.0.2.1:4000", "198.51.100.1:443", &interfaces),
-            ["192.0.2.1", "10.0.0.7"]
-        );
-        assert_eq!(
-            addresses("127.0.0.1:4000", "127.0.0.1:443", &interfaces),
-            ["127.0.0.1", "10.0.0.7", "192.0.2.1", "::1"]
-        );
-    }
-
-    #[test]
-    fn a_named_address_is_the_only_one() {
-        let (local, remote) = ("10.0.0.7:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap());
-        let named: IpAddr = "192.0.2.9".parse().unwrap();
-        assert_eq!(local_addresses(Some(named), local, remote, &[local.ip()]), [named]);
     }
 
     #[test]

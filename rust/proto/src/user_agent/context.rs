@@ -1,10 +1,10 @@
 //! What the parts of a user agent work with: time, randomness, who we are, transactions, and the way out.
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::identity::Identity;
+use super::network::LocalAddresses;
 use super::transactions::{Owner, Sent, Transactions};
 use crate::error::SettingsError;
 use crate::io::{ClockOrigin, Event, Output, RandomSource, SipSettings};
@@ -32,8 +32,8 @@ pub(crate) struct Core {
     pub(crate) outputs: VecDeque<Output<Event>>,
     /// Number of the next call that comes.
     pub(crate) next_incoming: u64,
-    /// Local addresses for calls, most wanted first, as far as is known.
-    pub(crate) addresses: Vec<IpAddr>,
+    /// Local addresses, as far as is known.
+    pub(crate) addresses: LocalAddresses,
 }
 
 /// What lives from `Connect` to the end of its connection.

@@ -3,10 +3,11 @@ mod connection;
 pub(crate) mod context;
 pub(crate) mod identity;
 mod incoming;
-mod network;
+pub(crate) mod network;
 mod outgoing;
 mod pulse;
 mod recovery;
+mod refusal;
 #[doc(hidden)]
 pub mod survival;
 mod trace;
@@ -14,13 +15,14 @@ pub(crate) mod transactions;
 mod transport;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use connection::Connection;
 use context::{Context, Core, Signaling};
 use recovery::Recovery;
+use refusal::Refusals;
 
 use crate::call::Call;
 use crate::io::{
@@ -51,6 +53,9 @@ struct Session {
     calls: BTreeMap<CallId, Call>,
     /// From a loss of the connection until it is back.
     recovery: Option<Recovery>,
+    /// How long calls would still have waited when the last loss was overcome.
+    patience_left: Option<Duration>,
+    refusals: Refusals,
 }
 
 impl UserAgent {
@@ -64,7 +69,7 @@ impl UserAgent {
                 certificate,
                 outputs: VecDeque::new(),
                 next_incoming: CallId::FIRST_INCOMING.0,
-                addresses: Vec::new(),
+                addresses: network::LocalAddresses::default(),
             },
             connection: Connection::new(),
             session: None,
@@ -82,7 +87,7 @@ impl UserAgent {
             Command::Retry => self.retry(now),
             Command::NetworkChanged => {
                 self.list_addresses();
-                self.retry(now);
+                self.try_anew(now);
             }
             Command::StartCall { call, target, headers } => self.start_call(call, &target, headers, now),
             Command::SendInfo {
@@ -216,6 +221,7 @@ impl UserAgent {
             registration,
             calls,
             recovery,
+            ..
         } = self.session.as_mut()?;
         let ctx = Context {
             now,
@@ -242,6 +248,11 @@ struct SessionParts<'a> {
 }
 
 impl Session {
+    /// The only local address that calls may use, if the user named one.
+    fn named_address(&self) -> Option<IpAddr> {
+        self.signaling.identity.settings().local_address
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.calls.values().filter_map(Call::poll_timeout).min();
         let times = [

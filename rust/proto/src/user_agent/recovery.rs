@@ -3,46 +3,28 @@
 use std::time::{Duration, Instant};
 
 use super::UserAgent;
-use super::transactions::Hold;
-use super::transport::{describe, failure};
-use crate::io::{Event, Output, SipSettings, TransportFailure, TransportStep};
+use super::refusal::Refusal;
+use super::transactions::{Hold, Resumed};
+use super::transport::describe;
+use crate::io::{Event, Output, TransportFailure};
 use crate::registration::Renewal;
 
-/// How long newer settings are awaited.
-const RENEWAL_LIMIT: Duration = Duration::from_secs(15);
-
 /// A loss that is not overcome yet.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Recovery {
     /// When the calls that wait are given up.
     calls_until: Option<Instant>,
-    /// Newer settings were asked for; that is done once for each loss.
-    was_asked: bool,
-    question: Option<Question>,
-}
-
-/// Newer settings are awaited.
-#[derive(Debug)]
-struct Question {
-    refusal: Refusal,
-    until: Instant,
-}
-
-/// What the server refused.
-#[derive(Debug)]
-enum Refusal {
-    Register {
-        cause: String,
-        status: Option<u16>,
-        reason: Option<String>,
-    },
-    Upgrade(TransportFailure),
 }
 
 impl Recovery {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let question = self.question.as_ref().map(|question| question.until);
-        self.calls_until.into_iter().chain(question).min()
+        self.calls_until
+    }
+
+    /// How long calls would still wait.
+    fn time_left(&self, now: Instant) -> Duration {
+        let until = self.calls_until.unwrap_or(now);
+        until.saturating_duration_since(now)
     }
 }
 
@@ -78,14 +60,15 @@ impl UserAgent {
         }
         if !self.is_recovering() {
             self.emit(Event::Reconnecting { cause });
+            let was_stable = self.connection.was_stable(now);
             if let Some(session) = &mut self.session {
-                session.recovery = Some(Recovery {
-                    calls_until: Some(now + limit),
-                    ..Recovery::default()
-                });
+                // who loses each connection at once has one limit for all of these losses
+                let left = session.patience_left.take().filter(|_| !was_stable).unwrap_or(limit);
+                let calls_until = Some(now + left);
+                session.recovery = Some(Recovery { calls_until });
             }
         }
-        if self.recovery().is_some_and(|recovery| recovery.question.is_some()) {
+        if self.is_asking() {
             self.connection.refuse();
         } else {
             self.connection.lost(self.core.random.as_mut(), now);
@@ -96,6 +79,15 @@ impl UserAgent {
     pub(super) fn retry(&mut self, now: Instant) {
         self.connection.skip_wait(now);
         self.run_connection(now);
+    }
+
+    /// The machine's network is another one: an attempt that was begun on the last one may hang for long.
+    pub(super) fn try_anew(&mut self, now: Instant) {
+        if self.connection.is_attempting() {
+            self.open_websocket();
+        } else {
+            self.retry(now);
+        }
     }
 
     /// The WebSocket is open again: registers, or is back already.
@@ -111,9 +103,9 @@ impl UserAgent {
         }
     }
 
-    /// Goes on with what became of the registration on the new connection.
+    /// Goes on with what became of a registration that was made again, on a new connection or on the same one.
     pub(super) fn follow_renewal(&mut self, now: Instant) {
-        if !self.connection.is_open() || !self.is_recovering() {
+        if !self.connection.is_open() {
             return;
         }
         let renewal = self
@@ -122,120 +114,77 @@ impl UserAgent {
             .and_then(|session| session.registration.take_renewal());
         match renewal {
             None => {}
-            Some(Renewal::Granted) => self.recovered(now),
-            // not the user's fault: the server may be better off later
-            Some(Renewal::Refused { status: None, .. }) => self.drop_connection("REGISTER was not answered", now),
-            Some(Renewal::Refused {
-                status: Some(500..=599),
-                ..
-            }) => self.drop_connection("the server cannot register us at the moment", now),
+            Some(Renewal::Granted) => {
+                self.settings_taken();
+                if self.is_recovering() {
+                    self.recovered(now);
+                }
+            }
             Some(Renewal::Refused { cause, status, reason }) => {
+                let is_final = !may_pass(status);
                 let refusal = Refusal::Register { cause, status, reason };
-                if let Some(refusal) = self.ask(refusal, now) {
-                    self.give_up(refusal, now);
+                if is_final {
+                    self.ask_or_give_up(refusal, now);
+                } else if self.is_recovering() {
+                    // not the user's fault: the server may be better off later
+                    self.drop_connection(refusal.hint(), now);
+                } else {
+                    self.end_registration(refusal, true, now);
                 }
             }
         }
     }
 
-    /// An upgrade that was refused for its credentials asks for newer ones; gives back any other failure.
-    pub(super) fn ask_after_refusal(&mut self, failure: TransportFailure, now: Instant) -> Option<TransportFailure> {
-        if !self.is_recovering() || !matches!(failure.http_status, Some(401 | 403)) {
+    /// What a failed attempt means while calls wait: only a refusal of our credentials is certain, everything else may be
+    /// another network's doing. Gives back what is to be told; newer settings are asked for otherwise.
+    pub(super) fn weigh(&mut self, mut failure: TransportFailure) -> Option<TransportFailure> {
+        if !self.is_recovering() {
             return Some(failure);
         }
-        if let Some(Refusal::Upgrade(failure)) = self.ask(Refusal::Upgrade(failure), now) {
+        failure.is_final = matches!(failure.http_status, Some(401 | 403));
+        if !failure.is_final {
+            return Some(failure);
+        }
+        if let Some(Refusal::Upgrade(failure)) = self.ask(Refusal::Upgrade(failure)) {
             return Some(failure);
         }
         self.connection.refuse();
         None
     }
 
-    /// Newer settings came, or there are none.
-    pub(super) fn renew(&mut self, settings: Option<Box<SipSettings>>, now: Instant) {
-        let question = self.recovery_mut().and_then(|recovery| recovery.question.take());
-        let (Some(question), Some(session)) = (question, &mut self.session) else {
-            return;
-        };
-        let Some(settings) = settings else {
-            return self.give_up(question.refusal, now);
-        };
-        let same_server = session.signaling.identity.settings().websocket_uri == settings.websocket_uri;
-        if let Err(error) = session.signaling.renew(settings) {
-            let failure = failure(TransportStep::Resolve, error.to_string(), true);
-            return self.give_up(Refusal::Upgrade(failure), now);
-        }
-        if self.connection.is_refused() {
-            self.connection.start();
-            self.open_websocket();
-        } else if same_server && self.connection.is_open() {
-            self.resume_registration(now);
-        } else if self.connection.is_open() {
-            self.drop_connection("the new settings name another server", now);
-        }
-    }
-
-    /// Ends the calls that have waited for too long, and the wait for newer settings.
+    /// Ends the calls that have waited for too long.
     pub(super) fn run_recovery(&mut self, now: Instant) {
         let Some(recovery) = self.recovery_mut() else { return };
-        let are_late = recovery.calls_until.take_if(|until| *until <= now).is_some();
-        let question = recovery.question.take_if(|question| question.until <= now);
-        if are_late {
+        if recovery.calls_until.take_if(|until| *until <= now).is_some() {
             self.end_waiting_calls(now);
-        }
-        if let Some(question) = question {
-            self.give_up(question.refusal, now);
         }
     }
 
     /// Requests may leave, though the connection is not wholly back: what ends things is sent now.
     pub(super) fn stop_recovering(&mut self, now: Instant) {
-        let was_recovering = self.session.as_mut().and_then(|session| session.recovery.take());
-        if was_recovering.is_some()
-            && let Some((_, ctx)) = self.session(now)
-        {
-            let requests = ctx.signaling.transactions.resume(now);
-            ctx.core.outputs.extend(requests.into_iter().map(Output::Send));
+        let Some(session) = &mut self.session else { return };
+        let Some(recovery) = session.recovery.take() else {
+            return;
+        };
+        let waits = session.calls.values().any(|call| !call.is_over());
+        session.patience_left = waits.then(|| recovery.time_left(now));
+        let Some((_, ctx)) = self.session(now) else { return };
+        let Resumed { requests, failed } = ctx.signaling.transactions.resume(now);
+        ctx.core.outputs.extend(requests.into_iter().map(Output::Send));
+        for answer in failed {
+            self.handle_answer(answer, now);
         }
     }
 
     /// The connection is back.
     fn recovered(&mut self, now: Instant) {
         self.emit(Event::Reconnected);
+        self.settings_taken();
         self.stop_recovering(now);
         if let Some((session, mut ctx)) = self.session(now) {
             for call in session.calls.values_mut() {
                 call.resume(&mut ctx);
             }
-        }
-    }
-
-    /// Asks for newer settings; gives the refusal back when that was done before.
-    fn ask(&mut self, refusal: Refusal, now: Instant) -> Option<Refusal> {
-        let asks = self.recovery_mut().filter(|recovery| !recovery.was_asked);
-        let Some(recovery) = asks else { return Some(refusal) };
-        recovery.was_asked = true;
-        let event = refusal.question();
-        let until = now + RENEWAL_LIMIT;
-        recovery.question = Some(Question { refusal, until });
-        self.emit(event);
-        None
-    }
-
-    /// The server has the last word: calls end, and nothing is tried any more.
-    fn give_up(&mut self, refusal: Refusal, now: Instant) {
-        let cause = refusal.cause().to_owned();
-        self.emit(refusal.event());
-        if !self.connection.is_open() && !self.connection.is_dropping() {
-            return self.forget_session(&cause, now);
-        }
-        self.lose_calls(&cause, now);
-        if let Some(session) = &mut self.session {
-            session.recovery = None;
-        }
-        if self.connection.is_open() {
-            self.close_websocket(now);
-        } else {
-            self.connection.close();
         }
     }
 
@@ -258,32 +207,7 @@ impl UserAgent {
     }
 }
 
-impl Refusal {
-    fn cause(&self) -> &str {
-        match self {
-            Self::Register { cause, .. } => cause,
-            Self::Upgrade(failure) => &failure.cause,
-        }
-    }
-
-    /// What asks for newer settings.
-    fn question(&self) -> Event {
-        let (cause, status, reason) = match self {
-            Self::Register { cause, status, reason } => (cause, *status, reason.clone()),
-            Self::Upgrade(failure) => (&failure.cause, failure.http_status, None),
-        };
-        Event::SettingsRefused {
-            cause: cause.clone(),
-            status,
-            reason,
-        }
-    }
-
-    /// What tells that nothing is tried any more.
-    fn event(self) -> Event {
-        match self {
-            Self::Register { cause, status, reason } => Event::RegistrationFailed { cause, status, reason },
-            Self::Upgrade(failure) => Event::ConnectFailed(failure),
-        }
-    }
+/// Whether a REGISTER that was refused with this, or not answered, may be granted later.
+fn may_pass(status: Option<u16>) -> bool {
+    matches!(status, None | Some(408 | 430 | 480 | 500..=599))
 }

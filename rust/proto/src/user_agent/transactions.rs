@@ -1,9 +1,10 @@
 //! The transactions that are under way on one connection.
 mod held;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-pub(crate) use held::Hold;
+pub(crate) use held::{Hold, MAX_HELD_BYTES, Resumed};
 
 use crate::io::CallId;
 use crate::sip::digest::Attempts;
@@ -81,8 +82,8 @@ struct Client {
     machine: Machine,
     /// Whether the final response came (an accepted INVITE stays for further ones).
     is_answered: bool,
-    is_sent: bool,
-    is_repeated: bool,
+    /// How many connections it left on.
+    connections: u8,
 }
 
 struct Server {
@@ -110,14 +111,13 @@ impl Transactions {
         } else {
             Machine::Other(ClientTransaction::new(now))
         };
-        let is_sent = self.may_send(sent.owner);
+        let connections = u8::from(self.may_send(sent.owner));
         self.clients.push(Client {
             key: TransactionKey::of_sent(&sent.request),
             sent,
             machine,
             is_answered: false,
-            is_sent,
-            is_repeated: false,
+            connections,
         });
         Some(bytes)
     }
@@ -136,7 +136,7 @@ impl Transactions {
         };
         client.is_answered |= !response.is_provisional();
         let (is_for_owner, ack) = client.machine.handle_response(&response, now);
-        let sent = is_for_owner.then(|| (client.sent.clone(), client.is_repeated));
+        let sent = is_for_owner.then(|| (client.sent.clone(), client.is_repeated()));
         self.clients.retain(|client| !client.machine.is_terminated());
         let answer = sent.map(|(sent, is_repeated)| Answer {
             sent,
@@ -201,9 +201,17 @@ impl Transactions {
         bytes.unwrap_or_else(|| response.to_bytes())
     }
 
-    /// Whether a call has a request under way.
-    pub(crate) fn is_busy(&self, call: CallId) -> bool {
-        self.clients.iter().any(|client| client.sent.owner.call() == Some(call))
+    /// The calls that have requests under way.
+    pub(crate) fn busy(&self) -> BTreeSet<CallId> {
+        let owners = self.clients.iter().map(|client| client.sent.owner);
+        owners.filter_map(Owner::call).collect()
+    }
+
+    /// Whether a request of this owner waits for its final response.
+    pub(crate) fn is_unanswered(&self, owner: Owner) -> bool {
+        self.clients
+            .iter()
+            .any(|client| client.sent.owner == owner && !client.is_answered)
     }
 
     /// How many there are, of both sides.
@@ -214,6 +222,12 @@ impl Transactions {
     /// Whether every request of ours has its final response.
     pub(crate) fn is_quiet(&self) -> bool {
         self.clients.iter().all(|client| client.is_answered)
+    }
+
+    /// How many bytes of INFO wait for their answers, of all calls.
+    pub(crate) fn info_bytes(&self) -> usize {
+        let infos = self.clients.iter().filter(|client| client.is_info());
+        infos.map(|client| client.sent.request.body.len()).sum()
     }
 
     /// How many INFO requests of a call wait for their answers.
@@ -244,11 +258,7 @@ impl Transactions {
         let runs = |client: &&mut Client| hold == Hold::Nothing || client.sent.owner == Owner::Registration;
         for client in self.clients.iter_mut().filter(runs) {
             if client.machine.handle_timeout(now) == Expiry::TimedOut {
-                unanswered.push(Answer {
-                    sent: client.sent.clone(),
-                    response: None,
-                    is_repeated: client.is_repeated,
-                });
+                unanswered.push(client.unanswered());
             }
         }
         self.clients.retain(|client| !client.machine.is_terminated());

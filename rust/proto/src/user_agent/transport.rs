@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::UserAgent;
-use super::connection::{Due, local_addresses};
+use super::connection::Due;
 use super::identity::Identity;
 use super::incoming::PING;
 use super::{Session, context};
@@ -17,10 +17,13 @@ const NORMAL_CLOSURE: u16 = 1000;
 const DROPPED: u16 = 1006;
 
 impl UserAgent {
-    /// Opens the WebSocket, at once or when the last one is closed. A second `Connect` on a connection changes nothing.
+    /// Opens the WebSocket, at once or when the last one is closed. On one that is open it registers anew if that is needed.
     pub(super) fn connect(&mut self, settings: Box<SipSettings>, now: Instant) {
         if self.is_recovering() {
             return self.retry(now);
+        }
+        if self.connection.is_open() {
+            return self.register_anew(settings, now);
         }
         if self.connection.is_lingering() {
             self.close_websocket(now);
@@ -54,10 +57,14 @@ impl UserAgent {
         if !self.connection.is_open() {
             return;
         }
+        let was_recovering = self.is_recovering();
         self.stop_recovering(now);
         self.connection.linger(now);
         self.hang_up_all(now);
         if let Some((session, mut ctx)) = self.session(now) {
+            for call in session.calls.values_mut().filter(|_| was_recovering) {
+                call.cancel_after_loss(&mut ctx);
+            }
             session.registration.leave(&mut ctx);
         }
     }
@@ -75,8 +82,7 @@ impl UserAgent {
         let Some(session) = &self.session else { return };
         let settings = session.signaling.identity.settings();
         let (is_registering, keep_alive) = (settings.register, settings.keep_alive);
-        let addresses = local_addresses(settings.local_address, local, remote, interfaces);
-        self.note_addresses(addresses, remote);
+        self.note_addresses(local.ip(), remote, interfaces);
         if !self.connection.opened(keep_alive, now) {
             return;
         }
@@ -97,7 +103,7 @@ impl UserAgent {
         if !self.connection.is_opening() || self.connection.is_waiting() {
             return;
         }
-        let Some(failure) = self.ask_after_refusal(failure, now) else {
+        let Some(failure) = self.weigh(failure) else {
             return;
         };
         self.connection.failed(failure.is_final, self.core.random.as_mut(), now);
@@ -168,9 +174,11 @@ impl UserAgent {
         self.follow_renewal(now);
         let Some(session) = &mut self.session else { return };
         let transactions = &session.signaling.transactions;
-        session.calls.retain(|id, call| {
-            !call.is_over() || call.is_releasing() || call.is_parting() || transactions.is_busy(*id)
-        });
+        let may_go = |call: &Call| call.is_over() && !call.is_releasing() && !call.is_parting();
+        if session.calls.values().any(may_go) {
+            let busy = transactions.busy();
+            session.calls.retain(|id, call| !may_go(call) || busy.contains(id));
+        }
         let is_releasing = session.calls.values().any(Call::is_releasing);
         if self.connection.is_lingering() && transactions.is_quiet() && !is_releasing {
             self.close_websocket(now);
@@ -194,6 +202,8 @@ impl UserAgent {
                     registration,
                     calls: std::collections::BTreeMap::new(),
                     recovery: None,
+                    patience_left: None,
+                    refusals: super::refusal::Refusals::default(),
                 });
                 self.connection.start();
                 self.open_websocket();

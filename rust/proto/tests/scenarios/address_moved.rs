@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use crate::support::{CALL, Heard, Rig, ServerDialog};
-use c2c_proto::io::{Command, Stage};
+use c2c_proto::io::{Command, SipSettings, Stage};
 use c2c_proto::media::description::Direction;
 use c2c_proto::media::session::MediaEvent;
 
@@ -351,4 +351,118 @@ fn a_new_call_without_any_address_fails_at_once() {
     });
     assert_eq!(rig.end().0.stage, Some(Stage::Ice));
     assert_eq!(rig.events(), ["CallCreated", "Failed local WebRTC Error"]);
+}
+
+#[test]
+fn an_outage_longer_than_the_limit_of_its_reinvite_repeats_that_and_nothing_else() {
+    for provisional in [false, true] {
+        let (mut rig, _, invite) = moved();
+        if provisional {
+            rig.say(&invite.reply(100, "Trying"));
+        }
+        rig.is_deaf = true;
+        let patience = rig.now + Duration::from_secs(100);
+        rig.far.as_mut().unwrap().session.keep_until(patience);
+        rig.close(Some(1006), "");
+        rig.advance(Duration::from_secs(45));
+        rig.open_from(&[NEW]);
+        let again = rig.hear("INVITE");
+        assert_eq!((again.branch(), again.cseq()), (invite.branch(), invite.cseq()));
+        rig.hear("ACK");
+        let update = rig.hear("UPDATE");
+        rig.say(&update.reply(200, "OK"));
+        rig.advance(Duration::from_secs(20));
+        rig.hear_nothing();
+        rig.answer_reinvite(&again);
+        rig.advance(Duration::from_secs(1));
+        rig.is_deaf = false;
+        far_is_well(&mut rig);
+        assert_eq!(restarts(&rig), 1);
+    }
+}
+
+#[test]
+fn the_ack_that_may_be_lost_is_repeated() {
+    let (mut rig, _, invite) = moved();
+    let far = rig.far.as_mut().unwrap();
+    let sdp = far.session.handle_offer(invite.body.as_bytes(), rig.now).unwrap();
+    rig.say(&invite.reply(200, "OK").sdp(&sdp));
+    let ack = rig.hear("ACK");
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(30));
+    rig.close(Some(1006), "");
+    rig.command(Command::Retry);
+    rig.open_from(&[NEW]);
+    let again = rig.hear("ACK");
+    assert_eq!((again.branch(), again.cseq()), (ack.branch(), invite.cseq()));
+    rig.hear("UPDATE");
+    rig.hear_nothing();
+}
+
+#[test]
+fn a_call_moves_between_addresses_of_ipv6() {
+    let mut rig = Rig::new();
+    rig.far_address = "[2001:db8:f::1]:30000".parse().unwrap();
+    rig.command(Command::Connect(Box::new(SipSettings {
+        register: false,
+        ..Rig::settings()
+    })));
+    rig.open_from(&["2001:db8:a::1"]);
+    rig.events();
+    let invite = rig.invite(CALL);
+    rig.answer(&invite, "callee");
+    rig.sound.tone = Some(440.0);
+    rig.far.as_mut().unwrap().sound.tone = Some(1_000.0);
+    rig.advance(Duration::from_secs(2));
+    rig.addresses(&["2001:db8:a::2", "2001:db8:a::1"]);
+    rig.hear_nothing();
+    rig.move_to("2001:db8:a::1", "2001:db8:b::1");
+    let invite = rig.hear("INVITE");
+    assert!(invite.body.contains("2001:db8:b::1") && !invite.body.contains("2001:db8:a::1"));
+    rig.answer_reinvite(&invite);
+    rig.advance(Duration::from_secs(1));
+    far_is_well(&mut rig);
+    assert_eq!(restarts(&rig), 1);
+}
+
+#[test]
+fn a_better_address_of_the_other_version_of_ip_is_none() {
+    let (mut rig, _) = in_call();
+    rig.addresses(&["2001:db8::7", OLD]);
+    rig.addresses(&[OLD, "2001:db8::7"]);
+    rig.addresses(&["2001:db8::8", OLD]);
+    rig.hear_nothing();
+    far_is_well(&mut rig);
+    assert_eq!(restarts(&rig), 0);
+}
+
+#[test]
+fn an_address_in_use_that_calls_would_not_bind_any_more_is_still_there() {
+    let (mut rig, _) = in_call();
+    let mut many: Vec<String> = (1..10).map(|number| format!("2001:db8:{number}::1")).collect();
+    many.push(OLD.to_owned());
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    rig.addresses(&many);
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(20));
+    assert_eq!((rig.bind_requests.len(), restarts(&rig)), (1, 0));
+}
+
+#[test]
+fn a_move_without_a_socket_is_told_once() {
+    let (mut rig, _) = in_call();
+    rig.is_deaf = true;
+    for address in [OLD, NEW] {
+        rig.gone.insert(address.parse().unwrap());
+    }
+    rig.addresses(&[NEW]);
+    rig.advance(Duration::from_secs(5));
+    assert!(rig.bind_requests.len() > 3);
+    assert_eq!(rig.events(), ["Warning"]);
+    rig.gone.remove(&NEW.parse().unwrap());
+    rig.advance(Duration::from_secs(2));
+    let invite = rig.hear("INVITE");
+    rig.answer_reinvite(&invite);
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(restarts(&rig), 1);
 }

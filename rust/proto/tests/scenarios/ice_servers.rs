@@ -190,7 +190,8 @@ fn a_connection_that_is_given_up_waits_for_no_relay() {
     let mut rig = relayed();
     rig.close(Some(1006), "gone");
     rig.command(Command::Retry);
-    rig.fail_open(true);
+    rig.refuse_upgrade();
+    rig.command(Command::Renew(None));
     assert_eq!(rig.released, [CALL]);
     rig.advance(Duration::from_secs(2));
     assert_eq!(rig.released, [CALL]);

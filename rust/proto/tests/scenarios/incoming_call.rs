@@ -148,10 +148,57 @@ fn bye_does_not_wait_when_the_connection_is_closed() {
 }
 
 #[test]
-fn bye_that_waited_goes_out_on_the_next_connection() {
-    let (mut rig, _) = parting();
+fn bye_that_waited_follows_the_200_on_the_next_connection() {
+    let (mut rig, ringing) = parting();
     rig.close(Some(1006), "lost");
     rig.reopen();
+    assert_eq!(rig.hear_status(), 200);
+    rig.hear_nothing();
+    rig.say(&request(&ringing, "ACK", 1));
+    rig.hear("BYE");
+}
+
+/// It was answered, and ended while the connection was away.
+fn parted_meanwhile() -> (Rig, Heard) {
+    let (mut rig, ringing) = ringing();
+    rig.command(Command::Answer { call: INCOMING });
+    assert_eq!(rig.hear_status(), 200);
+    rig.close(Some(1006), "lost");
+    rig.events();
+    rig.command(Command::EndCall {
+        call: INCOMING,
+        reason: None,
+    });
+    assert_eq!(rig.events(), ["Ended local Terminated"]);
+    (rig, ringing)
+}
+
+#[test]
+fn a_call_answered_and_ended_while_the_connection_is_away_says_both_on_the_next_one() {
+    let (mut rig, ringing) = parted_meanwhile();
+    rig.reopen();
+    let again = rig.hear("SIP/2.0");
+    assert_eq!((again.second(), again.header("To")), ("200", ringing.header("To")));
+    rig.hear_nothing();
+    rig.say(&request(&ringing, "ACK", 1));
+    let bye = rig.hear("BYE");
+    rig.say(&bye.reply(200, "OK"));
+    rig.advance(Duration::from_secs(40));
+    rig.hear_nothing();
+    assert_eq!(rig.agent.transactions(), 0);
+}
+
+#[test]
+fn its_bye_waits_neither_for_ever_nor_beyond_a_disconnect() {
+    let (mut rig, _) = parted_meanwhile();
+    rig.reopen();
+    rig.advance(Duration::from_secs(33));
+    rig.inbox.retain(|bytes| !bytes.starts_with(b"SIP/2.0 200"));
+    rig.hear("BYE");
+    let (mut rig, _) = parted_meanwhile();
+    rig.reopen();
+    assert_eq!(rig.hear_status(), 200);
+    rig.command(Command::Disconnect);
     rig.hear("BYE");
 }
 

@@ -90,14 +90,26 @@ fn without_newer_ones_it_is_given_up() {
         rig.events(),
         ["RegistrationFailed Rejected 403", "Ended system Connection Error"]
     );
+}
+
+#[test]
+fn their_owner_has_the_time_that_it_takes() {
     let (mut rig, _) = refused();
-    rig.advance(Duration::from_secs(14));
+    rig.advance(Duration::from_secs(50));
     assert_eq!(rig.events(), Vec::<String>::new());
-    rig.advance(Duration::from_secs(1));
-    assert_eq!(
-        rig.events(),
-        ["RegistrationFailed Rejected 403", "Ended system Connection Error"]
-    );
+    rig.command(renewed(|_| {}));
+    let register = rig.hear("REGISTER");
+    rig.say(&granted(&register, 600));
+    assert_eq!(rig.events(), ["Registered", "Reconnected"]);
+}
+
+#[test]
+fn calls_wait_no_longer_than_for_any_loss() {
+    let (mut rig, _) = refused();
+    rig.advance(Duration::from_secs(61));
+    assert_eq!(rig.events(), ["Ended system Connection Error"]);
+    rig.command(Command::Renew(None));
+    assert_eq!(rig.events(), ["RegistrationFailed Rejected 403"]);
 }
 
 #[test]

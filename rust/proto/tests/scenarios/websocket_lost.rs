@@ -181,21 +181,105 @@ fn a_second_loss_belongs_to_the_first() {
 }
 
 #[test]
-fn a_final_failure_ends_it() {
+fn an_attempt_that_fails_for_certain_may_be_another_network_s_doing() {
     let (mut rig, _) = Rig::in_call();
     rig.close(Some(1006), "");
     rig.events();
     rig.command(Command::Retry);
     rig.fail_open(true);
-    assert_eq!(
-        rig.events(),
-        ["Connecting", "ConnectFailed finally", "Ended system Connection Error"]
-    );
+    assert_eq!(rig.events(), ["Connecting", "ConnectFailed"]);
+    rig.reopen();
+    assert_eq!(rig.events(), ["Connecting", "Connected", "Reconnected"]);
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn what_gives_up_may_be_asked_for_again() {
+    let (mut rig, _) = Rig::in_call();
+    rig.close(Some(1006), "");
+    rig.command(Command::Retry);
+    rig.refuse_upgrade();
+    rig.events();
+    rig.command(Command::Renew(None));
+    assert_eq!(rig.events(), ["ConnectFailed finally", "Ended system Connection Error"]);
     rig.far = None;
     rig.run_out();
     assert_eq!(rig.opened.len(), 2);
     rig.command(Command::Connect(Box::new(Rig::settings())));
-    assert_eq!(rig.events(), ["Connecting"], "but it may be asked for again");
+    assert_eq!(rig.events(), ["Connecting"]);
+}
+
+#[test]
+fn another_network_ends_the_wait() {
+    let (mut rig, _) = Rig::in_call();
+    rig.close(Some(1006), "");
+    rig.addresses(&["127.0.0.2"]);
+    assert_eq!(rig.opened.len(), 2);
+    let (mut rig, _) = Rig::in_call();
+    rig.close(Some(1006), "");
+    rig.command(Command::NetworkChanged);
+    assert_eq!(rig.opened.len(), 2);
+}
+
+#[test]
+fn another_network_begins_an_attempt_anew() {
+    let (mut rig, _) = Rig::in_call();
+    rig.close(Some(1006), "");
+    rig.command(Command::Retry);
+    rig.addresses(&["127.0.0.2"]);
+    assert_eq!(rig.opened.len(), 3);
+    rig.addresses(&["127.0.0.2"]);
+    assert_eq!(rig.opened.len(), 3, "the same addresses are no news");
+    rig.command(Command::NetworkChanged);
+    assert_eq!(rig.opened.len(), 4);
+    rig.command(Command::Retry);
+    assert_eq!(rig.opened.len(), 4, "who only wants it sooner has to wait for it");
+    rig.events();
+    rig.open();
+    assert_eq!(rig.events(), ["Connected", "Reconnected"]);
+}
+
+#[test]
+fn a_call_placed_behind_a_long_loss_has_its_whole_limit() {
+    let (mut rig, _) = Rig::in_call();
+    rig.is_deaf = true;
+    rig.close(Some(1006), "");
+    rig.advance(Duration::from_secs(61));
+    rig.open();
+    rig.events();
+    rig.invite(CallId(2));
+    rig.close(Some(1006), "");
+    rig.advance(Duration::from_secs(59));
+    assert!(rig.agent.stats(CallId(2), rig.now).is_some());
+}
+
+#[test]
+fn losses_in_a_row_have_one_limit() {
+    let (mut rig, _) = Rig::in_call();
+    rig.is_deaf = true;
+    for _ in 0..3 {
+        rig.close(Some(1006), "");
+        rig.advance(Duration::from_secs(19));
+        rig.open();
+        rig.advance(Duration::from_secs(20));
+    }
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+    rig.close(Some(1006), "");
+    rig.advance(Duration::from_secs(4));
+    assert!(rig.agent.stats(CALL, rig.now).is_none(), "61 s without a connection");
+    let (mut rig, _) = Rig::in_call();
+    rig.is_deaf = true;
+    for _ in 0..4 {
+        rig.close(Some(1006), "");
+        rig.advance(Duration::from_secs(50));
+        rig.open();
+        rig.inbox.clear();
+        rig.advance(Duration::from_secs(31));
+    }
+    assert!(
+        rig.agent.stats(CALL, rig.now).is_some(),
+        "connections that stood for a while"
+    );
 }
 
 #[test]
@@ -279,20 +363,22 @@ fn a_stale_nonce_costs_one_more_round() {
 
 #[test]
 fn a_registrar_that_is_ill_is_tried_again() {
-    let mut rig = Rig::registered();
-    rig.close(Some(1006), "");
-    rig.reopen();
-    let request = rig.hear("REGISTER");
-    rig.events();
-    rig.say(&request.reply(503, "Service Unavailable"));
-    assert_eq!(rig.closed_with, Some(1006));
-    rig.close(None, "");
-    assert_eq!(rig.events(), ["Disconnected -"]);
-    rig.reopen();
-    rig.hear("REGISTER");
-    rig.closed_with = None;
-    rig.advance(Duration::from_secs(33));
-    assert_eq!(rig.closed_with, Some(1006), "nor is one that says nothing believed in");
+    for status in [408, 430, 480, 500, 503] {
+        let mut rig = Rig::registered();
+        rig.close(Some(1006), "");
+        rig.reopen();
+        let request = rig.hear("REGISTER");
+        rig.events();
+        rig.say(&request.reply(status, "Not now"));
+        assert_eq!(rig.closed_with, Some(1006), "{status}");
+        rig.close(None, "");
+        assert_eq!(rig.events(), ["Disconnected -"]);
+        rig.reopen();
+        rig.hear("REGISTER");
+        rig.closed_with = None;
+        rig.advance(Duration::from_secs(33));
+        assert_eq!(rig.closed_with, Some(1006), "nor is one that says nothing believed in");
+    }
 }
 
 #[test]

@@ -199,3 +199,67 @@ fn a_limit_of_nothing_ends_calls_at_once() {
         ["Disconnected 1006", "Reconnecting", "Ended system Connection Error"]
     );
 }
+
+#[test]
+fn an_info_that_costs_the_connection_is_given_up() {
+    let (mut rig, _) = in_call();
+    send_info(&mut rig, 7);
+    let info = rig.hear("INFO");
+    for _ in 0..2 {
+        rig.close(Some(1009), "too big");
+        rig.reopen();
+        assert_eq!(rig.hear("INFO").branch(), info.branch());
+        rig.hear("UPDATE");
+        rig.events();
+    }
+    rig.close(Some(1009), "too big");
+    rig.reopen();
+    rig.hear("UPDATE");
+    rig.hear_nothing();
+    let events = rig.events();
+    assert_eq!(events.last().unwrap(), "InfoFailed Request Timeout -");
+    assert!(rig.agent.stats(CALL, rig.now).is_some());
+}
+
+#[test]
+fn no_more_waits_than_the_websocket_takes_at_once() {
+    let (mut rig, _) = in_call();
+    rig.close(Some(1006), "");
+    rig.events();
+    for request in 0..6 {
+        rig.command(Command::SendInfo {
+            call: CALL,
+            request,
+            content_type: "text/plain".into(),
+            body: vec![b'x'; 60 * 1024],
+        });
+    }
+    let failed = |events: &[String]| events.iter().filter(|event| event.starts_with("InfoFailed")).count();
+    assert_eq!(failed(&rig.events()), 2);
+    rig.reopen();
+    let bytes: usize = rig.inbox.iter().map(Vec::len).sum();
+    assert!(bytes < 512 * 1024, "{bytes}");
+}
+
+#[test]
+fn what_was_under_way_is_bounded_too() {
+    let (mut rig, _) = in_call();
+    for request in 0..6 {
+        rig.command(Command::SendInfo {
+            call: CALL,
+            request,
+            content_type: "text/plain".into(),
+            body: vec![b'x'; 60 * 1024],
+        });
+    }
+    rig.inbox.clear();
+    rig.close(Some(1006), "");
+    rig.reopen();
+    let infos = rig.inbox.iter().filter(|bytes| bytes.starts_with(b"INFO")).count();
+    let failed = rig
+        .events()
+        .iter()
+        .filter(|event| event.starts_with("InfoFailed"))
+        .count();
+    assert_eq!((infos, failed), (4, 2));
+}

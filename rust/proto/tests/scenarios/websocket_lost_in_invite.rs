@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use crate::support::{CALL, Heard, Rig};
+use c2c_proto::io::Command;
 
 /// A call whose INVITE was lost with its connection, which is back; gives both INVITEs.
 fn lost(provisional: Option<u16>) -> (Rig, Heard, Heard) {
@@ -16,18 +17,37 @@ fn lost(provisional: Option<u16>) -> (Rig, Heard, Heard) {
     (rig, invite, again)
 }
 
+/// The same INVITE goes out on the new connection, and its answer there counts.
+fn is_repeated(provisional: Option<u16>) {
+    let (mut rig, invite, again) = lost(provisional);
+    assert_eq!((again.branch(), again.cseq()), (invite.branch(), invite.cseq()));
+    assert_eq!(
+        (again.headers, again.body),
+        (invite.headers.clone(), invite.body.clone())
+    );
+    rig.hear_nothing();
+    rig.answer(&invite, "callee");
+    assert_eq!(rig.events(), ["TrackAdded", "Answered"]);
+}
+
 #[test]
-fn the_same_invite_goes_out_again() {
-    for provisional in [None, Some(100), Some(180), Some(183)] {
-        let (mut rig, invite, again) = lost(provisional);
-        assert_eq!((again.branch(), again.cseq()), (invite.branch(), invite.cseq()));
-        assert_eq!(
-            (again.headers, again.body),
-            (invite.headers.clone(), invite.body.clone())
-        );
-        rig.answer(&invite, "callee");
-        assert_eq!(rig.events(), ["TrackAdded", "Answered"]);
-    }
+fn calling_the_same_invite_goes_out_again() {
+    is_repeated(None);
+}
+
+#[test]
+fn proceeding_the_same_invite_goes_out_again() {
+    is_repeated(Some(100));
+}
+
+#[test]
+fn ringing_the_same_invite_goes_out_again() {
+    is_repeated(Some(180));
+}
+
+#[test]
+fn in_session_progress_the_same_invite_goes_out_again() {
+    is_repeated(Some(183));
 }
 
 #[test]
@@ -102,27 +122,74 @@ fn it_survives_three_losses_at_most() {
     assert_eq!(rig.agent.transactions(), 0);
 }
 
-#[test]
-fn end_call_meanwhile_cancels_on_the_new_connection() {
-    for provisional in [None, Some(180)] {
-        let (mut rig, invite) = Rig::inviting();
-        if let Some(status) = provisional {
-            rig.say(&invite.answer(status, "Ringing", "callee"));
-        }
-        rig.close(Some(1006), "");
-        rig.events();
-        rig.end_call();
-        assert_eq!(rig.events(), ["Failed local Canceled"]);
-        rig.hear_nothing();
-        rig.reopen();
-        let cancel = rig.hear("CANCEL");
-        assert_eq!(cancel.branch(), invite.branch());
-        assert!(cancel.header("Reason").contains("480"));
-        rig.hear_nothing();
-        rig.say(&cancel.reply(481, "Call/Transaction Does Not Exist"));
-        rig.run_out();
-        assert_eq!(rig.agent.transactions(), 0);
+/// `EndCall` while the connection is away: told at once, cancelled on the new connection.
+fn is_cancelled_later(provisional: Option<u16>) {
+    let (mut rig, invite) = Rig::inviting();
+    if let Some(status) = provisional {
+        rig.say(&invite.answer(status, "Ringing", "callee"));
     }
+    rig.close(Some(1006), "");
+    rig.events();
+    rig.end_call();
+    assert_eq!(rig.events(), ["Failed local Canceled"]);
+    rig.hear_nothing();
+    rig.reopen();
+    let cancel = rig.hear("CANCEL");
+    assert_eq!(cancel.branch(), invite.branch());
+    assert!(cancel.header("Reason").contains("480"));
+    rig.hear_nothing();
+    rig.say(&cancel.reply(481, "Call/Transaction Does Not Exist"));
+    rig.run_out();
+    assert_eq!(rig.agent.transactions(), 0);
+}
+
+#[test]
+fn calling_end_call_meanwhile_cancels_on_the_new_connection() {
+    is_cancelled_later(None);
+}
+
+#[test]
+fn ringing_end_call_meanwhile_cancels_on_the_new_connection() {
+    is_cancelled_later(Some(180));
+}
+
+/// `Disconnect` while REGISTER is under way on the new connection.
+fn is_cancelled_by_disconnect(provisional: Option<u16>) {
+    let mut rig = Rig::registered();
+    let invite = rig.invite(CALL);
+    if let Some(status) = provisional {
+        rig.say(&invite.answer(status, "Ringing", "callee"));
+    }
+    rig.close(Some(1006), "");
+    rig.reopen();
+    rig.hear("REGISTER");
+    rig.events();
+    rig.command(Command::Disconnect);
+    assert_eq!(rig.events(), ["Failed local Canceled"]);
+    assert_eq!(rig.hear("CANCEL").branch(), invite.branch());
+    rig.hear_nothing();
+}
+
+#[test]
+fn calling_disconnect_cancels_on_the_new_connection() {
+    is_cancelled_by_disconnect(None);
+}
+
+#[test]
+fn ringing_disconnect_cancels_on_the_new_connection() {
+    is_cancelled_by_disconnect(Some(180));
+}
+
+#[test]
+fn ended_meanwhile_disconnect_cancels_on_the_new_connection() {
+    let mut rig = Rig::registered();
+    let invite = rig.invite(CALL);
+    rig.close(Some(1006), "");
+    rig.end_call();
+    rig.reopen();
+    rig.hear("REGISTER");
+    rig.command(Command::Disconnect);
+    assert_eq!(rig.hear("CANCEL").branch(), invite.branch());
 }
 
 #[test]
@@ -145,7 +212,7 @@ fn a_cancel_under_way_is_repeated() {
 fn a_call_that_gathers_meanwhile_is_placed_when_the_connection_is_back() {
     let mut rig = Rig::connected();
     rig.binds = false;
-    rig.command(c2c_proto::io::Command::StartCall {
+    rig.command(Command::StartCall {
         call: CALL,
         target: "app-1".into(),
         headers: vec![],

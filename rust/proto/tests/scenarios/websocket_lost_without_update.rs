@@ -66,7 +66,9 @@ fn an_update_that_is_refused_is_replaced_and_not_tried_again() {
         let invite = rig.hear("INVITE");
         rig.answer_reinvite(&invite);
         is_well(&mut rig);
-        let invite = after_loss(&mut rig, "INVITE");
+        let again = after_loss(&mut rig, "ACK");
+        assert_eq!(again.cseq(), invite.cseq(), "that may be lost");
+        let invite = rig.hear("INVITE");
         rig.answer_reinvite(&invite);
         is_well(&mut rig);
     }
@@ -205,4 +207,96 @@ fn a_session_timer_without_update_refreshes_by_reinvite() {
     let invite = rig.hear("INVITE");
     rig.answer_reinvite(&invite);
     is_well(&mut rig);
+}
+
+#[test]
+fn an_outage_longer_than_its_limit_repeats_it_and_nothing_else() {
+    for provisional in [false, true] {
+        let (mut rig, _) = in_call(ALLOW, None);
+        let invite = after_loss(&mut rig, "INVITE");
+        if provisional {
+            rig.say(&invite.reply(100, "Trying"));
+        }
+        rig.is_deaf = true;
+        rig.close(Some(1006), "");
+        rig.advance(Duration::from_secs(45));
+        rig.open();
+        rig.events();
+        let again = rig.hear("INVITE");
+        assert_eq!((again.branch(), again.cseq()), (invite.branch(), invite.cseq()));
+        rig.advance(Duration::from_secs(31));
+        rig.hear_nothing();
+        rig.answer_reinvite(&again);
+        rig.is_deaf = false;
+        is_well(&mut rig);
+    }
+}
+
+#[test]
+fn a_restart_waits_for_the_end_of_one_that_was_cancelled() {
+    let (mut rig, _) = in_call(ALLOW, None);
+    let invite = after_loss(&mut rig, "INVITE");
+    rig.say(&invite.reply(100, "Trying"));
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(33));
+    rig.hear("CANCEL");
+    assert_eq!(rig.events(), ["Warning"]);
+    rig.addresses(&["127.0.0.2", "127.0.0.1"]);
+    rig.hear_nothing();
+    rig.say(&invite.reply(487, "Request Terminated"));
+    rig.hear("ACK");
+    let restart = rig.hear("INVITE");
+    rig.answer_reinvite(&restart);
+    rig.advance(Duration::from_secs(1));
+    assert_eq!(rig.agent.stats(CALL, rig.now).unwrap().ice_restarts, 1);
+    assert_eq!(rig.events(), Vec::<String>::new());
+}
+
+#[test]
+fn one_that_was_cancelled_is_cancelled_again_on_the_next_connection() {
+    let (mut rig, _) = in_call(ALLOW, None);
+    let invite = after_loss(&mut rig, "INVITE");
+    rig.say(&invite.reply(100, "Trying"));
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(33));
+    let cancel = rig.hear("CANCEL");
+    rig.say(&cancel.reply(200, "OK"));
+    // 487 is lost with the connection
+    rig.close(Some(1006), "");
+    rig.reopen();
+    assert_eq!(rig.hear("INVITE").branch(), invite.branch());
+    assert_eq!(rig.hear("CANCEL").branch(), invite.branch());
+    rig.hear_nothing();
+    rig.say(&invite.reply(487, "Request Terminated"));
+    rig.hear("ACK");
+    let refresh = rig.hear("INVITE");
+    assert!(
+        refresh.cseq() > invite.cseq(),
+        "the new connection wants a refresh of its own"
+    );
+    rig.answer_reinvite(&refresh);
+    rig.is_deaf = false;
+    rig.events();
+    is_well(&mut rig);
+}
+
+#[test]
+fn a_late_success_of_one_that_was_given_up_is_acknowledged_and_no_more() {
+    let (mut rig, _) = in_call(ALLOW, None);
+    let invite = after_loss(&mut rig, "INVITE");
+    rig.say(&invite.reply(100, "Trying"));
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(33));
+    rig.hear("CANCEL");
+    rig.addresses(&["127.0.0.2", "127.0.0.1"]);
+    rig.events();
+    rig.answer_reinvite(&invite);
+    let restart = rig.hear("INVITE");
+    assert!(restart.cseq() > invite.cseq());
+    rig.say(&invite.reply(200, "OK").sdp("v=0"));
+    assert_eq!(rig.hear("ACK").cseq(), invite.cseq(), "it came again");
+    rig.answer_reinvite(&restart);
+    rig.advance(Duration::from_secs(1));
+    assert_eq!(rig.agent.stats(CALL, rig.now).unwrap().ice_restarts, 1);
+    assert_eq!(rig.events(), Vec::<String>::new());
 }

@@ -31,6 +31,8 @@ pub(crate) struct Rig {
     pub(crate) now: Instant,
     pub(crate) network: Network,
     pub(crate) far: Option<FarEnd>,
+    /// Where the next far end is; its port tells it from the agent's sockets.
+    pub(crate) far_address: SocketAddr,
     pub(crate) sound: Sound,
     /// Messages of the client that the scenario has not looked at.
     pub(crate) inbox: VecDeque<Vec<u8>>,
@@ -78,6 +80,7 @@ impl Rig {
             now,
             network: Network::new(Duration::from_millis(10)),
             far: None,
+            far_address: "127.0.0.1:30000".parse().unwrap(),
             sound: Sound::default(),
             inbox: VecDeque::new(),
             unseen: Vec::new(),
@@ -171,11 +174,21 @@ impl Rig {
 
     /// The WebSocket opens.
     pub(crate) fn open(&mut self) {
-        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        self.open_from(&["127.0.0.1"]);
+    }
+
+    /// The WebSocket opens from the first of the machine's addresses.
+    pub(crate) fn open_from(&mut self, addresses: &[&str]) {
+        let interfaces: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let server = if interfaces[0].is_ipv4() {
+            "127.0.0.1:8443"
+        } else {
+            "[::1]:8443"
+        };
         self.transport(TransportInput::Opened {
-            local: address("127.0.0.1:50000"),
-            remote: address("127.0.0.1:8443"),
-            interfaces: vec!["127.0.0.1".parse().unwrap()],
+            local: SocketAddr::new(interfaces[0], 50_000),
+            remote: server.parse().unwrap(),
+            interfaces,
         });
     }
 
@@ -318,8 +331,7 @@ impl Rig {
 
     /// The far end's answer to an offer, and its media from now on.
     pub(crate) fn far_answer(&mut self, offer: &str, codecs: &[Codec]) -> String {
-        let address = "127.0.0.1:30000".parse().unwrap();
-        let mut far = FarEnd::new(address, codecs, self.clock, self.now);
+        let mut far = FarEnd::new(self.far_address, codecs, self.clock, self.now);
         let answer = far.session.handle_offer(offer.as_bytes(), self.now).unwrap();
         self.far = Some(far);
         answer

@@ -11,7 +11,7 @@ use crate::media::servers::ServerTransport;
 use crate::media::stun::BindingClient;
 use crate::media::turn::{Context, TurnClient};
 
-/// Sockets from which one STUN server is asked; a call has four at most.
+/// Sockets from which one STUN server is asked: the most wanted of the call's.
 const MAX_BINDINGS: usize = 4;
 
 impl IceGatherer {

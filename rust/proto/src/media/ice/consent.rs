@@ -33,6 +33,11 @@ impl Ice {
         self.consent.kept_until = Some(moment);
     }
 
+    /// The same, but a later moment holds.
+    pub(in crate::media) fn keep_at_least_until(&mut self, moment: Instant) {
+        self.consent.kept_until = self.consent.kept_until.max(Some(moment));
+    }
+
     /// The system cannot send this way.
     pub(in crate::media) fn doubt(&mut self, local: SocketAddr, remote: Option<SocketAddr>) {
         let is_used = |route: &Route| route.local == local && remote.is_none_or(|remote| route.remote == remote);

@@ -497,6 +497,24 @@ fn consent_is_checked_each_4_to_6_s_and_expires_after_30() {
 }
 
 #[test]
+fn the_limit_of_a_restart_does_not_shorten_the_wait_for_a_lost_connection() {
+    let peer = Peer::new(1);
+    let mut bench = Bench::new(true, &[&peer]);
+    bench.answer_all(&peer);
+    bench.advance(CHECK_INTERVAL);
+    bench.answer_all(&peer);
+    let silent_since = bench.now;
+    bench.ice.keep_until(silent_since + 3 * FAILURE_TIMEOUT);
+    bench.ice.keep_at_least_until(silent_since + FAILURE_TIMEOUT / 2);
+    while !matches!(bench.ice.poll_event(), Some(IceEvent::Failed(_))) {
+        let due = bench.ice.poll_timeout().unwrap();
+        bench.advance(due - bench.now);
+        bench.requests();
+    }
+    assert_eq!(bench.now - silent_since, 3 * FAILURE_TIMEOUT);
+}
+
+#[test]
 fn slows_down_and_gives_up_when_nobody_answers() {
     let peer = Peer::new(1);
     let mut bench = Bench::new(true, &[&peer]);

@@ -76,7 +76,7 @@ impl MediaTransport {
         next.start(remote.credentials.clone(), &remote.candidates, is_controlling, now)?;
         self.remote = Some((remote, roles));
         let limit = now + CHECK_LIMIT;
-        self.ice.keep_until(limit);
+        self.ice.keep_at_least_until(limit);
         self.next_limit = Some(limit);
         if is_new_association {
             self.forget_association();
