@@ -298,10 +298,12 @@ impl MediaSession {
 
     /// Takes a datagram of the peer's, relayed or not.
     fn handle_peer(&mut self, datagram: Datagram<'_>, now: Instant) {
-        match self.transport.handle_datagram(datagram, now) {
-            Some(Incoming::Rtp(header, packet)) => self.handle_rtp(&header, &packet, now),
-            Some(Incoming::Rtcp(packet)) => self.handle_rtcp(&packet, now),
-            None => {}
+        let mut incoming = self.transport.handle_datagram(datagram, now);
+        while let Some(packet) = incoming.take().or_else(|| self.transport.poll_incoming()) {
+            match packet {
+                Incoming::Rtp(header, packet) => self.handle_rtp(&header, &packet, now),
+                Incoming::Rtcp(packet) => self.handle_rtcp(&packet, now),
+            }
         }
     }
 
