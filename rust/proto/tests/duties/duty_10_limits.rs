@@ -98,7 +98,8 @@ fn duty_10_a_description_has_64_candidates_at_most() {
         .iter()
         .filter(|to| to.ip().to_string().starts_with("203."))
         .count();
-    assert!((32..=64).contains(&asked), "{asked} addresses were sent to");
+    // the answer's own candidate is the first of the 64
+    assert_eq!(asked, 63);
 }
 
 /// An answer repeats the payload types of its offer: thousands of them made it twenty times as long, too long for the
@@ -116,7 +117,7 @@ fn duty_10_an_offer_has_64_payload_types_at_most() {
     };
     for mut numbers in [
         Box::new(std::iter::repeat_n(111_usize, 15_500)) as Box<dyn Iterator<Item = usize>>,
-        Box::new((0..21_000).map(|number| number % 128)),
+        Box::new((0..19_000).map(|number| number % 128)),
         Box::new(128..10_000),
     ] {
         let mut call = Call::plain();
