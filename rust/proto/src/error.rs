@@ -16,4 +16,7 @@ pub enum SettingsError {
     /// A header of the caller's is no header.
     #[error("Invalid header {0:?}: a name must be a token and a value have no line ends")]
     Header(String),
+    /// Something is longer than what others take.
+    #[error("Invalid argument: {0} longer than {1} bytes")]
+    TooLong(&'static str, usize),
 }

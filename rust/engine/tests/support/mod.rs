@@ -53,7 +53,17 @@ pub enum Order {
     Panic,
     PanicLater(Duration),
     PanicWhenDropped,
+    PanicIn(Work),
     Log(&'static str),
+}
+
+/// What an agent may be at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    Message,
+    Datagram,
+    Tick,
+    Output,
 }
 
 /// What an agent tells its test.
@@ -92,6 +102,7 @@ pub struct Echo {
     wake_at: Option<Instant>,
     panic_when_woken: bool,
     panic_when_dropped: bool,
+    panic_in: Option<Work>,
 }
 
 impl Echo {
@@ -100,6 +111,10 @@ impl Echo {
         let mut server = Self::default();
         server.echoes = true;
         server
+    }
+
+    fn be_at(&self, work: Work) {
+        assert_ne!(self.panic_in, Some(work), "panics in its work");
     }
 
     fn tell(&mut self, report: Report) {
@@ -135,6 +150,7 @@ impl Agent for Echo {
             Order::Panic => panic!("asked to"),
             Order::PanicLater(after) => (self.wake_at, self.panic_when_woken) = (Some(now + after), true),
             Order::PanicWhenDropped => self.panic_when_dropped = true,
+            Order::PanicIn(work) => self.panic_in = Some(work),
             Order::Log(text) => tracing::info!(target: "c2c_test", "{text}"),
         }
     }
@@ -153,7 +169,10 @@ impl Agent for Echo {
             TransportInput::Message(message) if self.echoes => {
                 self.outputs.push_back(Output::Send(message.to_vec()));
             }
-            TransportInput::Message(message) => self.tell(Report::Message(message.to_vec())),
+            TransportInput::Message(message) => {
+                self.be_at(Work::Message);
+                self.tell(Report::Message(message.to_vec()));
+            }
             TransportInput::Addresses { route, interfaces } => self.tell(Report::Addresses(route, interfaces)),
             TransportInput::Alive => {}
             TransportInput::Failed(failure) => self.tell(Report::Failed(failure)),
@@ -173,6 +192,7 @@ impl Agent for Echo {
     }
 
     fn handle_datagram(&mut self, call: CallId, datagram: Datagram<'_>, _now: Instant) {
+        self.be_at(Work::Datagram);
         let Datagram { local, remote, payload } = datagram;
         if self.echoes {
             let transmit = Transmit {
@@ -211,6 +231,7 @@ impl Agent for Echo {
 
     /// Sends what the writer says, plays what came back.
     fn tick(&mut self, call: CallId, audio: &mut dyn AudioPort, _now: Instant) {
+        self.be_at(Work::Tick);
         self.ticks += 1;
         let mut frame = vec![0; audio.outgoing_rate().unwrap_or(8_000) as usize / 50];
         audio.pull(&mut frame);
@@ -234,6 +255,7 @@ impl Agent for Echo {
     }
 
     fn poll_output(&mut self) -> Option<Output<Report>> {
+        self.be_at(Work::Output);
         self.outputs.pop_front()
     }
 

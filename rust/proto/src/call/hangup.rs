@@ -9,6 +9,9 @@ use crate::sip::{Dialog, Method, Reason, Request, Response};
 use crate::user_agent::context::{ChallengeError, Context};
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
+/// Characters of a reason that are sent.
+const MAX_REASON: usize = 256;
+
 /// What became of the wish to cancel an INVITE.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Cancel {
@@ -25,6 +28,7 @@ impl Call {
     pub(crate) fn hang_up(&mut self, reason: Option<(u16, String)>, ctx: &mut Context<'_>) {
         // the text is the user's; line ends and NUL have no place in a header
         let reason = reason.map(|(status, text)| (status, text.replace(['\r', '\n', '\0'], " ")));
+        let reason = reason.map(|(status, text)| (status, text.chars().take(MAX_REASON).collect()));
         let end = match self.phase {
             Phase::Answered => end::terminated(),
             Phase::Alerting => end::refused(Originator::Local, end::cause::REJECTED),

@@ -3,7 +3,7 @@ use super::reconnect::was_taken_before;
 use super::state::Phase;
 use super::{Call, end};
 use crate::io::Event;
-use crate::sip::header::{HeaderName, MediaType};
+use crate::sip::header::{HeaderName, MAX_TEXT, MediaType, is_header_text};
 use crate::sip::{Method, Request, Response};
 use crate::user_agent::context::Context;
 use crate::user_agent::identity::ACCEPT;
@@ -99,8 +99,10 @@ impl Call {
     fn refusal_of_info(&self, content_type: &str, body: &[u8], ctx: &Context<'_>) -> Option<&'static str> {
         if self.phase != Phase::Answered {
             Some("the call is not answered")
-        } else if MediaType::parse(content_type).is_none() {
+        } else if MediaType::parse(content_type).is_none() || !is_header_text(content_type) {
             Some("the content type is none")
+        } else if content_type.len() > MAX_TEXT {
+            Some("the content type is longer than 1,024 bytes")
         } else if body.len() > MAX_BODY {
             Some("the body is longer than 60 kB")
         } else if ctx.signaling.transactions.is_held()

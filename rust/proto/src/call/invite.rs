@@ -5,11 +5,15 @@ use super::{Call, end};
 use crate::error::SettingsError;
 use crate::io::{CallEnd, Originator, Stage};
 use crate::sip::digest::DigestError;
-use crate::sip::header::{HeaderName, is_header_text, is_token};
+use crate::sip::header::{HeaderName, MAX_TEXT, is_header_text, is_token};
 use crate::sip::{Dialog, DialogId, Headers, Method, Request, RequestHead, Response, Uri};
 use crate::user_agent::context::{ChallengeError, Context};
 use crate::user_agent::transactions::{Answer, Owner, Sent};
 
+/// A user's own header fields, names and values together, in bytes: the INVITE stays far below the 64 kB that peers accept.
+const MAX_HEADERS_LENGTH: usize = 16 * 1024;
+/// How many of them; peers accept 128 fields with ours.
+const MAX_HEADERS: usize = 64;
 /// Most branches of one INVITE that are told apart.
 const MAX_EARLY: usize = 8;
 
@@ -42,6 +46,13 @@ impl Invite {
             .find(|(name, value)| !is_token(name) || !is_header_text(value))
         {
             return Err(SettingsError::Header(name.clone()));
+        }
+        if target.len() > MAX_TEXT {
+            return Err(SettingsError::TooLong("a target", MAX_TEXT));
+        }
+        let length: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if length > MAX_HEADERS_LENGTH || headers.len() > MAX_HEADERS {
+            return Err(SettingsError::TooLong("64 headers, or all of them", MAX_HEADERS_LENGTH));
         }
         Ok(Self {
             target: ctx.signaling.identity.target(target)?,

@@ -14,6 +14,9 @@ use crate::media::session::{MediaConfig, MediaEvent, MediaSession};
 use crate::media::stats::CallStats;
 use crate::user_agent::context::Context;
 
+/// News of paths that wait for the call to be answered.
+const MAX_PATH_NEWS: usize = 8;
+
 /// What became of the paths of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum PathNews {
@@ -34,8 +37,8 @@ pub(super) struct CallMedia {
     is_ticking: bool,
     has_track: bool,
     playing: Option<u64>,
-    /// What the call has not looked at; it does after each input.
-    paths: Vec<PathNews>,
+    /// What the call has not looked at: it does after each input, once it is answered. The oldest is dropped.
+    paths: VecDeque<PathNews>,
 }
 
 impl CallMedia {
@@ -48,7 +51,7 @@ impl CallMedia {
             is_ticking: false,
             has_track: false,
             playing: None,
-            paths: Vec::new(),
+            paths: VecDeque::new(),
         }
     }
 
@@ -87,7 +90,13 @@ impl CallMedia {
 
     /// Applies the far side's answer; the first one that can be used makes the track.
     pub(super) fn handle_answer(&mut self, sdp: &[u8], ctx: &mut Context<'_>) -> Result<(), MediaError> {
-        self.session()?.handle_answer(sdp, ctx.now)?;
+        let session = self.session()?;
+        let before = session.peers();
+        session.handle_answer(sdp, ctx.now)?;
+        if session.peers() != before {
+            // of the paths to another peer
+            self.paths.clear();
+        }
         if !std::mem::replace(&mut self.has_track, true) {
             ctx.emit(Event::TrackAdded(self.call));
         }
@@ -133,8 +142,15 @@ impl CallMedia {
         self.session.as_mut().filter(|_| !self.is_closing)
     }
 
+    fn note_path(&mut self, news: PathNews) {
+        if self.paths.len() >= MAX_PATH_NEWS {
+            self.paths.pop_front();
+        }
+        self.paths.push_back(news);
+    }
+
     /// What became of the paths since the last look.
-    pub(super) fn take_path_news(&mut self) -> Vec<PathNews> {
+    pub(super) fn take_path_news(&mut self) -> VecDeque<PathNews> {
         std::mem::take(&mut self.paths)
     }
 
@@ -233,9 +249,9 @@ impl CallMedia {
                 MediaEvent::Gathered => self.is_gathered = true,
                 // SIP tells the end
                 MediaEvent::IceConnected | MediaEvent::Closed => {}
-                MediaEvent::PathSilent => self.paths.push(PathNews::Silent),
-                MediaEvent::Moved => self.paths.push(PathNews::Moved),
-                MediaEvent::RestartFailed => self.paths.push(PathNews::RestartFailed),
+                MediaEvent::PathSilent => self.note_path(PathNews::Silent),
+                MediaEvent::Moved => self.note_path(PathNews::Moved),
+                MediaEvent::RestartFailed => self.note_path(PathNews::RestartFailed),
                 MediaEvent::SocketsFree(sockets) => ctx.output(Output::CloseUdp {
                     call: self.call,
                     sockets,

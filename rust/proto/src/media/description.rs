@@ -22,6 +22,9 @@ pub const MAX_LINES: usize = 512;
 /// Candidates read; further ones are left out.
 pub const MAX_CANDIDATES: usize = 64;
 
+/// Payload types read; further ones are left out. Who offers most, offers under 20.
+pub const MAX_FORMATS: usize = 64;
+
 /// Who may send (RFC 8866 §6.7).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Direction {

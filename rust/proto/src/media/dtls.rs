@@ -152,6 +152,9 @@ pub trait DtlsEndpoint: Send {
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), MediaError>;
     /// Runs what is due.
     fn handle_timeout(&mut self, now: Instant) -> Result<(), MediaError>;
+    /// Why the handshake should fail, as somebody in the clear said: a fatal alert, or a hello that cannot be used. It may be
+    /// the peer or not, so the handshake goes on.
+    fn refusal(&self) -> Option<&MediaError>;
     /// When `handle_timeout` is due.
     fn poll_timeout(&self) -> Option<Instant>;
     /// The next event; asked before `poll_transmit`.

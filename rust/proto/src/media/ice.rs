@@ -18,8 +18,8 @@ use self::consent::Consent;
 pub use self::credentials::IceCredentials;
 pub(super) use self::credentials::ice_chars;
 use self::early::EarlyChecks;
-use self::pairs::Pairs;
 pub use self::pairs::Route;
+use self::pairs::{Noted, Pairs};
 use self::requests::{Request, Requests};
 pub use self::stun::stun_survives;
 use self::stun::{Binding, Class, outgoing_request};
@@ -45,7 +45,7 @@ const MAX_TRANSMITS: usize = 512;
 /// What ICE tells the transport.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum IceEvent {
-    /// The peer's first authenticated check came this way.
+    /// The peer's first authentic check of this way came.
     Checked(Route),
     /// The first pair is valid.
     Connected,
@@ -64,6 +64,8 @@ pub(super) struct Ice {
     early: EarlyChecks,
     candidates: Vec<Candidate>,
     remote_candidates: usize,
+    /// Where the peer's description says that it is.
+    announced: Vec<SocketAddr>,
     pairs: Pairs,
     requests: Requests,
     tie_breaker: u64,
@@ -71,7 +73,6 @@ pub(super) struct Ice {
     next_check: Option<Instant>,
     next_consent: Option<Instant>,
     consent: Consent,
-    is_checked: bool,
     is_over: bool,
     random: Box<dyn RandomSource>,
     transmits: VecDeque<Transmit>,
@@ -91,6 +92,7 @@ impl Ice {
             early: EarlyChecks::default(),
             candidates: Vec::new(),
             remote_candidates: 0,
+            announced: Vec::new(),
             pairs: Pairs::default(),
             requests: Requests::default(),
             tie_breaker: 0,
@@ -98,7 +100,6 @@ impl Ice {
             next_check: None,
             next_consent: None,
             consent: Consent::default(),
-            is_checked: false,
             is_over: false,
             random,
             transmits: VecDeque::new(),
@@ -203,9 +204,19 @@ impl Ice {
         self.events.pop_front()
     }
 
-    /// Whether an authenticated message came this way before.
-    pub(super) fn is_authenticated(&self, route: Route) -> bool {
-        self.pairs.contains(route)
+    /// Whether a check of ours was answered this way: only the peer can do that, and only who is there gets the check.
+    pub(super) fn is_valid(&self, route: Route) -> bool {
+        self.pairs.is_valid(route)
+    }
+
+    /// Whether an authentic check came this way, be it a copy of the peer's: nothing in a check tells its source.
+    pub(super) fn is_checked_from(&self, route: Route) -> bool {
+        self.pairs.is_checked(route)
+    }
+
+    /// Whether an authentic check came at all.
+    pub(super) fn is_checked(&self) -> bool {
+        self.pairs.has_checked()
     }
 
     /// Where to send: the nominated pair, else a valid one; nowhere without consent.
@@ -224,24 +235,6 @@ impl Ice {
         self.transmits.clear();
     }
 
-    /// Without the peer's credentials only our own password says whether a check is authentic; its name is looked at
-    /// when it is answered.
-    fn keep_early(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {
-        let is_check = binding.class() == Class::Request;
-        if is_check && binding.is_authentic(&self.local.password.0, self.provider.crypto()) {
-            self.early.keep(route, payload, now);
-        }
-        true
-    }
-
-    fn handle_early(&mut self, now: Instant) {
-        for check in self.early.take(now) {
-            if let Some(binding) = Binding::parse(&check.payload) {
-                self.handle_request(binding, &check.payload, check.route, now);
-            }
-        }
-    }
-
     fn handle_request(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {
         let crypto = Arc::clone(&self.provider);
         let is_ours = self.remote.as_ref().is_some_and(|remote| {
@@ -252,10 +245,13 @@ impl Ice {
         if !is_ours
             || !self.candidates.iter().any(|candidate| candidate.address == route.local)
             || !binding.is_authentic(&self.local.password.0, crypto.crypto())
-            || !self.pairs.note(route)
         {
             return false;
         }
+        let is_announced = self.announced.contains(&route.remote);
+        let Some(noted) = self.pairs.note(route, binding.transaction(), is_announced) else {
+            return false;
+        };
         let nominates = binding.uses_candidate() && !self.agent.is_controlling();
         if nominates && !self.pairs.is_valid(route) {
             // the agent would leave this one unanswered
@@ -269,7 +265,7 @@ impl Ice {
             self.pairs.nominate(route);
         }
         self.finish_checks();
-        if !std::mem::replace(&mut self.is_checked, true) {
+        if noted == Noted::First {
             self.events.push_back(IceEvent::Checked(route));
         }
         true
@@ -363,6 +359,7 @@ impl Ice {
 
     fn add_remote_candidates(&mut self, candidates: &[Candidate]) {
         for candidate in checklist::usable(&self.candidates, candidates) {
+            self.announced.push(candidate.address);
             self.remote_candidates += usize::from(self.agent.add_remote(candidate));
         }
     }

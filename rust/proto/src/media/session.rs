@@ -33,6 +33,7 @@ mod offer_answer;
 mod packets;
 mod paths;
 mod restart;
+mod roles;
 
 /// A tick later than this is counted.
 const LATE: Duration = Duration::from_millis(5);
@@ -86,6 +87,7 @@ pub struct MediaSession {
     timing: TimingRandom,
     secrets: UnpredictableRandom,
     restarts: u64,
+    peers: u64,
     playing: Option<u64>,
     setup: SetupTimes,
     /// Authentic packets that make no sense: our own SSRC, a payload type of nobody's, malformed RTCP.
@@ -134,6 +136,7 @@ impl MediaSession {
             timing,
             secrets,
             restarts: 0,
+            peers: 0,
             playing: None,
             setup: SetupTimes::default(),
             senseless: 0,
@@ -298,10 +301,12 @@ impl MediaSession {
 
     /// Takes a datagram of the peer's, relayed or not.
     fn handle_peer(&mut self, datagram: Datagram<'_>, now: Instant) {
-        match self.transport.handle_datagram(datagram, now) {
-            Some(Incoming::Rtp(header, packet)) => self.handle_rtp(&header, &packet, now),
-            Some(Incoming::Rtcp(packet)) => self.handle_rtcp(&packet, now),
-            None => {}
+        let mut incoming = self.transport.handle_datagram(datagram, now);
+        while let Some(packet) = incoming.take().or_else(|| self.transport.poll_incoming()) {
+            match packet {
+                Incoming::Rtp(header, packet) => self.handle_rtp(&header, &packet, now),
+                Incoming::Rtcp(packet) => self.handle_rtcp(&packet, now),
+            }
         }
     }
 

@@ -21,7 +21,9 @@ mod tests;
 
 /// Packets that may overtake each other (RFC 3711 §3.3.2 demands 64 at least).
 const REPLAY_WINDOW: usize = 128;
-/// Sources remembered; the one heard least recently gives way.
+/// Sources remembered; the one heard least recently gives way, and with it what it sent before: its packets, sent again by
+/// whoever kept them, pass once more. A ninth source is not refused, because far sides that hand a call from one media
+/// server to the next change theirs each time, without end, and only who has the keys makes one.
 const MAX_SOURCES: usize = 8;
 /// The E flag and index of SRTCP (RFC 3711 §3.4).
 const SRTCP_INDEX: usize = 4;

@@ -6,18 +6,21 @@ use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
 use super::drop_oldest::push_dropping_oldest;
-use super::dtls::{DimplEndpoint, DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, HANDSHAKE_TIMEOUT};
+use super::dtls::{DtlsCertificate, DtlsEndpoint, DtlsVersions};
 use super::error::MediaError;
 use super::ice::{Ice, IceCredentials, IceEvent, Route};
 use super::rtp::{RtpHeader, is_rtcp};
 use super::srtp::{Srtp, SrtpProfile};
 use crate::io::{Datagram, RandomSource, Transmit};
 
+mod association;
+mod held;
 mod restart;
 #[cfg(test)]
 mod tests;
 mod values;
 
+use self::held::Held;
 use self::restart::Former;
 pub use self::values::{Incoming, RemoteTransport, Roles, TransportEvent};
 
@@ -37,8 +40,12 @@ pub struct MediaTransport {
     versions: DtlsVersions,
     remote: Option<(RemoteTransport, Roles)>,
     dtls: Option<Box<dyn DtlsEndpoint>>,
-    /// Where the DTLS peer was seen last: used while no pair is valid.
-    dtls_source: Option<Route>,
+    /// Where our first flight goes while no pair is valid.
+    first_route: Option<Route>,
+    /// DTLS and SRTP of paths on which no check of ours was answered yet.
+    held: Held,
+    /// What was in held packets.
+    incoming: VecDeque<Incoming>,
     handshake_deadline: Option<Instant>,
     is_certified: bool,
     srtp: Option<Srtp>,
@@ -66,7 +73,9 @@ impl MediaTransport {
             versions,
             remote: None,
             dtls: None,
-            dtls_source: None,
+            first_route: None,
+            held: Held::default(),
+            incoming: VecDeque::new(),
             handshake_deadline: None,
             is_certified: false,
             srtp: None,
@@ -111,19 +120,25 @@ impl MediaTransport {
         Ok(())
     }
 
-    /// Takes a datagram; gives the packet in it if it was authentic RTP or RTCP.
+    /// Takes a datagram; gives the packet in it if it was authentic RTP or RTCP. More may wait in [`Self::poll_incoming`].
     pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) -> Option<Incoming> {
         if self.is_over {
             return None;
         }
         let incoming = match datagram.payload.first() {
             Some(0..=3) => self.handle_stun(datagram, now),
+            Some(20..=63 | 128..=191) if self.is_unproved(route_of(datagram)) => self.hold(datagram, now),
             Some(20..=63) => self.handle_dtls(datagram, now),
             Some(128..=191) => self.handle_srtp(datagram),
             _ => Err(Unacceptable),
         };
         self.rejected += u64::from(incoming.is_err());
         incoming.ok().flatten()
+    }
+
+    /// The next packet of those that came before ICE had proved their path; asked after each datagram.
+    pub fn poll_incoming(&mut self) -> Option<Incoming> {
+        self.incoming.pop_front()
     }
 
     /// Runs what is due.
@@ -138,10 +153,7 @@ impl MediaTransport {
         }
         self.follow_dtls();
         if self.handshake_deadline.is_some_and(|deadline| now >= deadline) {
-            let seconds = HANDSHAKE_TIMEOUT.as_secs();
-            self.fail(MediaError::DtlsFailed(format!(
-                "no complete handshake within {seconds} s of ICE; check that the far side's DTLS is on"
-            )));
+            self.give_up_handshake();
         }
     }
 
@@ -223,40 +235,17 @@ impl MediaTransport {
         Ok(())
     }
 
-    fn forget_association(&mut self) {
-        (self.dtls, self.srtp) = (None, None);
-        (self.dtls_source, self.handshake_deadline) = (None, None);
-        self.is_certified = false;
-        self.transmits.clear();
-    }
-
     fn handle_stun(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
         let is_accepted = self.ice.handle_datagram(datagram, now) || self.offer_to_others(datagram, now);
         self.follow_ice(now);
         self.follow_next(now);
+        self.release_held(now);
         is_accepted.then_some(None).ok_or(Unacceptable)
     }
 
-    fn handle_dtls(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
-        let route = route_of(datagram);
-        if !self.is_authenticated(route) {
-            return Err(Unacceptable);
-        }
-        if self.role() == Some(DtlsRole::Server) {
-            self.start_dtls(now);
-        }
-        let dtls = self.dtls.as_mut().ok_or(Unacceptable)?;
-        self.dtls_source = Some(route);
-        if let Err(error) = dtls.handle_datagram(datagram.payload, now) {
-            self.fail(error);
-        }
-        self.follow_dtls();
-        Ok(None)
-    }
-
     fn handle_srtp(&mut self, datagram: Datagram<'_>) -> Result<Option<Incoming>, Unacceptable> {
-        let is_authenticated = self.is_authenticated(route_of(datagram));
-        let srtp = self.srtp.as_mut().filter(|_| is_authenticated).ok_or(Unacceptable)?;
+        let is_proved = self.is_proved(route_of(datagram));
+        let srtp = self.srtp.as_mut().filter(|_| is_proved).ok_or(Unacceptable)?;
         let packet = datagram.payload;
         if is_rtcp(packet) {
             let packet = srtp.unprotect_rtcp(packet).map_err(|_| Unacceptable)?;
@@ -267,10 +256,35 @@ impl MediaTransport {
         Ok(Some(Incoming::Rtp(header, packet)))
     }
 
+    /// Whether a datagram of this way is worth keeping: the peer checked it, but none of our checks there is answered yet.
+    fn is_unproved(&self, route: Route) -> bool {
+        self.is_checked(route) && !self.is_proved(route)
+    }
+
+    fn hold(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
+        self.rejected += self.held.keep(datagram, now);
+        Ok(None)
+    }
+
+    /// Takes what was held of the paths that are proved by now.
+    fn release_held(&mut self, now: Instant) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut held = std::mem::take(&mut self.held);
+        let (proved, stale) = held.take(|route| self.is_proved(route), now);
+        self.held = held;
+        self.rejected += stale;
+        for kept in proved {
+            let incoming = self.handle_datagram(kept.datagram(), now);
+            self.incoming.extend(incoming);
+        }
+    }
+
     fn follow_ice(&mut self, now: Instant) {
         while let Some(event) = self.ice.poll_event() {
             match event {
-                IceEvent::Checked(route) => self.follow_first_check(route, now),
+                IceEvent::Checked(route) => self.follow_check(route, now),
                 IceEvent::Connected => {
                     self.events.push_back(TransportEvent::IceConnected);
                     self.await_handshake(now);
@@ -281,102 +295,10 @@ impl MediaTransport {
         }
     }
 
-    fn await_handshake(&mut self, now: Instant) {
-        if self.srtp.is_none() {
-            self.handshake_deadline = Some(now + HANDSHAKE_TIMEOUT);
-            self.follow_first_pair(now);
-        }
-    }
-
-    /// A check of the peer's proves that it has our answer: only from then on does a hello make sense to it.
-    fn follow_first_check(&mut self, route: Route, now: Instant) {
-        if self.awaits_check() {
-            self.dtls_source = Some(route);
-            self.start_dtls(now);
-        }
-    }
-
-    fn follow_first_pair(&mut self, now: Instant) {
-        if !self.awaits_check() {
-            self.start_dtls(now);
-        }
-    }
-
-    /// Answering as DTLS client to a peer that checks: the handshake waits for its first check, else for a valid pair.
-    fn awaits_check(&self) -> bool {
-        self.remote
-            .as_ref()
-            .is_some_and(|(remote, roles)| !roles.is_offerer && roles.dtls == DtlsRole::Client && !remote.is_lite)
-    }
-
-    fn start_dtls(&mut self, now: Instant) {
-        let Some(role) = self.role().filter(|_| self.dtls.is_none() && !self.is_over) else {
-            return;
-        };
-        match DimplEndpoint::new(Arc::clone(&self.certificate), self.versions, role, now) {
-            Ok(dtls) => self.dtls = Some(Box::new(dtls)),
-            Err(error) => self.fail(error),
-        }
-        self.follow_dtls();
-    }
-
-    fn role(&self) -> Option<DtlsRole> {
-        self.remote.as_ref().map(|(_, roles)| roles.dtls)
-    }
-
-    fn follow_dtls(&mut self) {
-        let mut is_handshaken = false;
-        while let Some(event) = self.dtls.as_mut().and_then(|dtls| dtls.poll_event()) {
-            match event {
-                DtlsEvent::Certificate(der) => self.check_certificate(&der),
-                DtlsEvent::Connected => is_handshaken = true,
-                DtlsEvent::KeyingMaterial(keys) => self.take_keys(&keys),
-                DtlsEvent::Closed => self.events.push_back(TransportEvent::Closed),
-            }
-        }
-        if is_handshaken && self.srtp.is_none() && !self.is_over {
-            self.fail(MediaError::DtlsFailed(
-                "the peer negotiated no SRTP profile of ours; turn on AES128_CM_HMAC_SHA1_80 or AEAD_AES_GCM there"
-                    .into(),
-            ));
-        }
-        self.send_dtls();
-    }
-
-    fn check_certificate(&mut self, der: &[u8]) {
-        let fingerprints = self.remote.iter().flat_map(|(remote, _)| &remote.fingerprints);
-        // no early end: each one is compared
-        self.is_certified = fingerprints.fold(false, |found, fingerprint| found | fingerprint.matches(der));
-        if !self.is_certified {
-            self.fail(MediaError::FingerprintMismatch);
-        }
-    }
-
-    fn take_keys(&mut self, keys: &super::dtls::KeyingMaterial) {
-        let Some(role) = self.role().filter(|_| self.is_certified) else {
-            self.fail(MediaError::FingerprintMismatch);
-            return;
-        };
-        match Srtp::new(keys, role) {
-            Ok(srtp) => {
-                self.events.push_back(TransportEvent::Connected(srtp.profile()));
-                self.srtp = Some(srtp);
-                self.handshake_deadline = None;
-            }
-            Err(error) => self.fail(error),
-        }
-    }
-
-    fn send_dtls(&mut self) {
-        while let Some(packet) = self.dtls.as_mut().and_then(|dtls| dtls.poll_transmit()) {
-            self.transmit(packet);
-        }
-    }
-
-    /// Sends on the pair in use, before there is one to where the DTLS peer was seen.
+    /// Sends on the pair in use, before there is one to where the peer's check came from.
     fn transmit(&mut self, payload: Vec<u8>) -> bool {
-        let source = self.dtls_source.filter(|_| self.ice.used_socket().is_none());
-        let Some(route) = self.ice.target().or(source).filter(|_| !self.is_over) else {
+        let first = self.first_route.filter(|_| self.ice.used_socket().is_none());
+        let Some(route) = self.ice.target().or(first).filter(|_| !self.is_over) else {
             return false;
         };
         let Route { local, remote } = route;

@@ -1,6 +1,7 @@
 //! A TURN client (RFC 8656): one allocation on one server, through one of the call's sockets or a connection of its own.
 //! Told the time, handed bytes; what it wants sent is left to [`TurnClient::poll_frame`].
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -52,12 +53,18 @@ pub(in crate::media) enum Carrier {
 }
 
 /// One whole message to the server.
-#[derive(Debug)]
 pub(in crate::media) struct Frame {
     /// Its bytes, padded if the carrier wants that.
     pub(in crate::media) bytes: Vec<u8>,
     /// Whether it is a relayed datagram, which may be lost.
     pub(in crate::media) droppable: bool,
+}
+
+/// Its bytes may hold the user's name and the server's nonce.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({} bytes)", self.bytes.len())
+    }
 }
 
 /// What became of an allocation.

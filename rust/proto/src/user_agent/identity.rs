@@ -1,7 +1,7 @@
 //! Who we are to the SIP server: our addresses, and the header fields that every message of ours carries.
 use crate::error::SettingsError;
 use crate::io::{RandomSource, SipSettings};
-use crate::sip::header::{HeaderName, is_header_text};
+use crate::sip::header::{HeaderName, MAX_TEXT, is_header_text};
 use crate::sip::identifiers::{random_branch, random_token};
 use crate::sip::{Capabilities, Headers, LocalHop, Method, NameAddr, Request, Uri, UriRef};
 
@@ -173,6 +173,16 @@ fn check_settings(settings: &SipSettings) -> Result<(), SettingsError> {
     ] {
         if !is_header_text(text) {
             return Err(SettingsError::Header(name.as_str().to_owned()));
+        }
+    }
+    for (what, text) in [
+        ("a user", &settings.user),
+        ("a realm", &settings.realm),
+        ("a user name", &settings.username),
+        ("a user agent", &settings.user_agent),
+    ] {
+        if text.len() > MAX_TEXT {
+            return Err(SettingsError::TooLong(what, MAX_TEXT));
         }
     }
     Ok(())

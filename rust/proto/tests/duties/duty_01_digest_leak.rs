@@ -37,6 +37,10 @@ fn duty_01_challenges_that_answer_nothing_of_ours_are_not_answered() {
         honest.replace(branch, "z9hG4bKguessed"),
         honest.replace(&format!("{} REGISTER", register.cseq()), "1 INVITE"),
         honest.replace(&format!("{} REGISTER", register.cseq()), "1 OPTIONS"),
+        honest.replace(
+            &format!("{} REGISTER", register.cseq()),
+            &format!("{} ACK", register.cseq()),
+        ),
         honest.replace(&format!("branch={branch}"), "branch=z9hG4bK"),
         honest
             .replace("SIP/2.0 401", "SIP/2.0 407")
@@ -69,20 +73,45 @@ fn duty_01_a_challenge_in_a_request_is_not_answered() {
 #[test]
 fn duty_01_the_realm_is_pinned_by_the_first_success() {
     for method in ["INVITE", "INFO", "UPDATE", "BYE", "REGISTER"] {
-        let mut rig = Rig::registered();
-        rig.is_deaf = true;
-        let invite = rig.invite(CALL);
-        let victim = if method == "INVITE" {
-            invite
-        } else {
-            rig.answer(&invite, "callee");
-            provoke(&mut rig, method)
-        };
         for (status, name) in [(401, "WWW-Authenticate"), (407, "Proxy-Authenticate")] {
+            let (mut rig, victim) = asking(method);
             rig.say(&victim.reply(status, "Who are you?").tag("evil").header(name, EVIL));
+            rig.advance(Duration::from_secs(2));
+            assert_eq!(answers_for(&mut rig, "evil.example"), 0, "{method} {status}");
         }
-        rig.advance(Duration::from_secs(2));
-        assert_eq!(answers_for(&mut rig, "evil.example"), 0, "{method}");
+    }
+}
+
+/// A registered client and its request of this method, which waits for an answer.
+fn asking(method: &str) -> (Rig, Heard) {
+    let mut rig = Rig::registered();
+    rig.is_deaf = true;
+    let invite = rig.invite(CALL);
+    if method == "INVITE" {
+        return (rig, invite);
+    }
+    rig.answer(&invite, "callee");
+    let request = provoke(&mut rig, method);
+    (rig, request)
+}
+
+#[test]
+fn duty_01_endless_challenges_to_any_request_get_two_answers_at_most() {
+    for method in ["INVITE", "INFO", "UPDATE", "BYE"] {
+        for stale in ["", ", stale=true"] {
+            let (mut rig, mut request) = asking(method);
+            let mut answers = 0;
+            for round in 0..50 {
+                rig.say(&challenge(&request, &format!("other-nonce-{round}"), stale));
+                let messages = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes));
+                match messages.filter(|heard| heard.method() == method).last() {
+                    Some(again) => request = again,
+                    None => break,
+                }
+                answers += 1;
+            }
+            assert!((1..=2).contains(&answers), "{method}: {answers} answers, {stale}");
+        }
     }
 }
 

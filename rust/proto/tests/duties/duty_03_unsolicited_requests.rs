@@ -63,6 +63,25 @@ fn duty_03_names_have_128_bits_and_come_once() {
     }
 }
 
+/// So have those of a REGISTER, and the tag that we give as called side.
+#[test]
+fn duty_03_names_of_registrations_and_of_the_called_side_are_as_long() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..50 {
+        let mut rig = Rig::seeded(seed);
+        rig.command(c2c_proto::io::Command::Connect(Box::new(Rig::settings())));
+        rig.open();
+        let register = rig.hear("REGISTER");
+        rig.say(&stranger("OPTIONS", US));
+        let answer = rig.hear("SIP/2.0");
+        let (_, tag) = answer.header("To").rsplit_once(";tag=").unwrap();
+        for name in names(&register).into_iter().chain([tag.to_owned()]) {
+            assert_eq!(name.len(), 26, "{name}");
+            assert!(seen.insert(name), "it came before");
+        }
+    }
+}
+
 fn names(invite: &Heard) -> [String; 3] {
     let (_, tag) = invite.header("From").rsplit_once(";tag=").unwrap();
     let branch = invite.branch().strip_prefix("z9hG4bK").unwrap();

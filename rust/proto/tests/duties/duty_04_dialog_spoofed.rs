@@ -55,8 +55,42 @@ fn duty_04_whoever_does_not_know_the_dialog_is_refused() {
     assert_unharmed(&mut rig, "forged");
 }
 
+/// The connection is lost and made again: who has that place now knows the dialog no better than before, and the
+/// responses that the old one owed are nothing any more.
 #[test]
-fn duty_04_another_connection_cannot_reach_the_dialog() {
+fn duty_04_another_connection_of_ours_gives_no_right_to_the_dialog() {
+    let (mut rig, dialog) = Rig::in_call();
+    rig.is_deaf = true;
+    rig.advance(Duration::from_secs(48));
+    let old = rig.hear("UPDATE");
+    rig.close(Some(1006), "");
+    rig.reopen();
+    let fresh = rig.hear("UPDATE");
+    assert_ne!(old.branch(), fresh.branch());
+    rig.events();
+    for status in [200, 401, 481] {
+        rig.say(
+            &old.reply(status, "From before")
+                .header("Session-Expires", "90;refresher=uas"),
+        );
+    }
+    rig.hear_nothing();
+    let (name, _) = dialog.local.rsplit_once(";tag=").unwrap();
+    let mut forged = ServerDialog {
+        local: format!("{name};tag=guessed"),
+        ..dialog.clone()
+    };
+    for method in METHODS {
+        rig.say(&forged.request(method));
+        assert_eq!(rig.hear_status(), 481, "{method}");
+    }
+    assert_unharmed(&mut rig, "from the new connection");
+    rig.say(&fresh.reply(481, "Call/Transaction Does Not Exist"));
+    rig.hear("BYE");
+}
+
+#[test]
+fn duty_04_the_dialog_of_another_client_is_unknown() {
     let (mut victim, mut dialog) = Rig::in_call();
     let mut other = Rig::seeded(99);
     other.command(c2c_proto::io::Command::Connect(Box::new(Rig::settings())));

@@ -90,9 +90,19 @@ fn forgeries(check: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("of another user", forge(1, check, &renamed.collect::<Vec<_>>())),
         ("a wrong fingerprint", other_sum),
+        ("no fingerprint", without_fingerprint(check)),
         ("another transaction", other_transaction),
         ("an answer of it", forge(SUCCESS, check, &own)),
     ]
+}
+
+/// The same without FINGERPRINT, which comes last: the integrity, which does not cover it, stays right.
+fn without_fingerprint(message: &[u8]) -> Vec<u8> {
+    let mut cut = message[..message.len() - 8].to_vec();
+    let length = (cut.len() - 20) as u16;
+    cut[2..4].copy_from_slice(&length.to_be_bytes());
+    assert!(attributes(&cut).iter().all(|(name, _)| *name != FINGERPRINT));
+    cut
 }
 
 fn integrity(attributes: &[Attribute]) -> Vec<u8> {
@@ -200,6 +210,7 @@ fn duty_05_an_answer_must_be_authentic_of_our_check_and_come_its_way() {
         ("an integrity of zeros", callee, forge(SUCCESS, &answer, &zeros)),
         ("another transaction", callee, other_transaction),
         ("from elsewhere", stranger(), answer.clone()),
+        ("no fingerprint", callee, without_fingerprint(&answer)),
         (
             "an error without integrity",
             callee,

@@ -83,6 +83,80 @@ fn duty_06_a_hello_from_where_no_check_came_is_nothing_at_any_time() {
     }
 }
 
+/// Who sees a check can send it from anywhere, before the real one even: nothing in it tells its source. That opens no
+/// way for hellos, and none of ours goes there.
+#[test]
+fn duty_06_a_copied_check_opens_no_way_for_hellos() {
+    for (role, versions) in all() {
+        let foreign = foreign_handshake(role, versions);
+        let mut call = call(role, versions);
+        let checks = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&checks);
+        call.rule = Box::new(move |from, _, transmit| {
+            let kind = kind_of(&transmit.payload);
+            assert!(
+                transmit.remote != stranger() || kind == Kind::Stun,
+                "{kind:?} of ours for a stranger"
+            );
+            if kind == Kind::Stun && transmit.remote != stranger() {
+                seen.borrow_mut().push((from, transmit.payload.clone()));
+            }
+            deliver(transmit)
+        });
+        call.signal();
+        // the call's datagrams take 10 ms, the stranger's none
+        for _ in 0..200 {
+            call.run_for(Duration::from_millis(1));
+            for (from, payload) in std::mem::take(&mut *checks.borrow_mut()) {
+                let to = if from == Side::Caller {
+                    Side::Callee
+                } else {
+                    Side::Caller
+                };
+                call.inject(to, stranger(), &payload);
+            }
+            for datagram in &foreign {
+                call.inject(Side::Caller, stranger(), datagram);
+                call.inject(Side::Callee, stranger(), datagram);
+            }
+        }
+        assert!(call.is_connected(), "{role:?} {versions:?}");
+        let slowest = [&call.caller, &call.callee].map(|peer| peer.events.last().unwrap().0);
+        assert!(
+            slowest.iter().all(|connected| *connected <= Duration::from_millis(60)),
+            "{slowest:?}"
+        );
+        assert_goes_on(&mut call);
+    }
+}
+
+/// A hello that comes before our own check is answered is not lost: its repetition may take a second.
+#[test]
+fn duty_06_a_hello_that_overtakes_the_proof_waits_for_it() {
+    for versions in [DtlsVersions::Only12, DtlsVersions::Only13, DtlsVersions::Auto] {
+        let mut call = call(DtlsRole::Server, versions);
+        let hellos = Rc::new(RefCell::new(0));
+        let count = Rc::clone(&hellos);
+        call.rule = Box::new(move |from, _, transmit| {
+            let mut fate = deliver(transmit);
+            let payload = &transmit.payload;
+            if from == Side::Caller && payload.starts_with(&[1, 1]) {
+                fate[0].0 = Duration::from_millis(60);
+            }
+            if from == Side::Caller && is_hello(payload) {
+                *count.borrow_mut() += 1;
+                if *count.borrow() > 1 {
+                    fate.clear();
+                }
+            }
+            fate
+        });
+        call.signal();
+        call.run_until(Duration::from_secs(2), Call::is_connected);
+        assert!(call.is_connected(), "{versions:?}: the first hello was the only one");
+    }
+}
+
 /// Hellos that nobody can use: cut short, with a wrong handshake header, without a known version or suite.
 fn spoiled(hello: &[u8]) -> Vec<Vec<u8>> {
     let turned = |at: usize| {
@@ -120,6 +194,31 @@ fn duty_06_a_bad_hello_from_the_peers_address_ends_nothing() {
             let failures = (call.caller.failure(), call.callee.failure());
             assert!(call.is_connected(), "{role:?} {versions:?} {round}: {failures:?}");
         }
+    }
+}
+
+/// Ten at once, and alerts, at each moment.
+#[test]
+fn duty_06_many_bad_hellos_and_alerts_from_the_peers_address_end_nothing() {
+    let alerts = [[2, 40], [2, 43], [2, 80], [1, 0]]
+        .map(|body| [&[21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 2], &body[..]].concat());
+    for (role, versions) in all() {
+        let foreign = foreign_handshake(role, versions);
+        let hello = foreign.iter().find(|datagram| is_hello(datagram)).unwrap();
+        let bad = &spoiled(hello)[0];
+        let mut call = call(role, versions);
+        call.signal();
+        for _ in 0..40 {
+            for datagram in std::iter::repeat_n(bad, 10).chain(&alerts) {
+                call.inject(Side::Caller, call.callee.address, datagram);
+                call.inject(Side::Callee, call.caller.address, datagram);
+            }
+            call.run_for(Duration::from_millis(3));
+        }
+        call.run_until(Duration::from_secs(5), Call::is_connected);
+        let failures = (call.caller.failure(), call.callee.failure());
+        assert!(call.is_connected(), "{role:?} {versions:?}: {failures:?}");
+        assert_goes_on(&mut call);
     }
 }
 

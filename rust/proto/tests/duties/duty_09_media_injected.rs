@@ -83,29 +83,66 @@ fn duty_09_a_datagram_to_another_socket_of_ours_is_not_taken() {
     assert_eq!(received(&call), before);
 }
 
-/// Sources (SSRC) and payload types that were not agreed, of whoever has no keys.
+/// A check of the peer's, sent from elsewhere before the real one or after it, opens no way for media.
 #[test]
-fn duty_09_other_sources_and_types_without_keys_are_not_taken() {
+fn duty_09_a_copied_check_opens_no_way_for_media() {
     let mut call = Call::plain();
     call.connect();
     call.run_for(Duration::from_secs(1));
+    for is_first in [true, false] {
+        let held = held_back(&mut call);
+        let checks = Rc::new(RefCell::new(Vec::new()));
+        let kept = Rc::clone(&checks);
+        call.rule = Box::new(move |from, _, transmit| {
+            if from == Side::Callee && transmit.payload.starts_with(&[0, 1]) {
+                kept.borrow_mut().push(transmit.payload.clone());
+                if is_first {
+                    return Vec::new();
+                }
+            }
+            deliver(transmit)
+        });
+        call.run_until(Duration::from_secs(7), |_| !checks.borrow().is_empty());
+        call.run_for(Duration::from_millis(15));
+        let before = received(&call);
+        for payload in checks.borrow().iter().chain(&held) {
+            call.inject(Side::Caller, stranger(), payload);
+        }
+        assert_eq!(received(&call), before, "{is_first}");
+    }
+    let callee = call.callee.address;
+    call.rule = Box::new(move |from, _, transmit| {
+        let is_stun = kind_of(&transmit.payload) == Kind::Stun;
+        assert!(from == Side::Callee || is_stun || transmit.remote == callee);
+        deliver(transmit)
+    });
+    call.run_for(Duration::from_secs(2));
+    assert!(call.caller.port.share_of(1_000.0) > 0.9);
+}
+
+/// RFC 8445 §12 lets the peer send on each valid pair, whichever is nominated: not the address counts there, but that it
+/// answered a check of ours.
+#[test]
+fn duty_09_media_on_a_proved_path_that_was_not_nominated_is_heard() {
+    let mut call = Call::plain();
+    let second: SocketAddr = "198.51.100.1:50002".parse().unwrap();
+    call.callee.session.set_sockets(&[second], call.now);
+    call.callee.sockets.push(second);
+    call.connect();
+    call.run_for(Duration::from_secs(1));
     let held = held_back(&mut call);
-    let rtp = held.iter().find(|payload| kind_of(payload) == Kind::Rtp).unwrap();
-    let before = (received(&call), rejected(&call));
-    let mut forged = Vec::new();
-    for number in 1..=200u8 {
-        let mut other = rtp.clone();
-        other[8] ^= number;
-        forged.push(other);
-        let mut other = rtp.clone();
-        other[1] = (other[1] & 0x80) | (number % 64);
-        forged.push(other);
+    let (nominated, other) = (call.caller.session.stats(call.now), received(&call));
+    assert!(nominated.packets_rejected == 0);
+    // half of it comes each way
+    for (number, payload) in held.iter().enumerate() {
+        let source = if number % 2 == 0 { second } else { call.callee.address };
+        call.inject(Side::Caller, source, payload);
     }
-    for payload in &forged {
-        call.inject(Side::Caller, call.callee.address, payload);
-    }
-    assert_eq!(received(&call), before.0);
-    assert_eq!(rejected(&call), before.1 + forged.len() as u64);
+    let rtp = held.iter().filter(|payload| kind_of(payload) == Kind::Rtp).count();
+    assert_eq!(received(&call), other + rtp as u64);
+    let third = SocketAddr::new(second.ip(), 50_004);
+    call.inject(Side::Caller, third, &held[0]);
+    assert_eq!(rejected(&call), 1);
 }
 
 /// A peer with the keys that sends a payload type which was never agreed.

@@ -128,6 +128,75 @@ fn duty_15_info_and_reasons() {
     }
 }
 
+/// NUL within quotes, where a media type may have much, is no header's either.
+#[test]
+fn duty_15_a_content_type_has_no_nul_and_a_limit() {
+    let (mut rig, _) = Rig::in_call();
+    let long = format!("a/b;x=\"{}\"", "x".repeat(2_000));
+    for content_type in ["a/b;x=\"\0\"", "a/b;x=\"\r\nInjected: 1\"", &long] {
+        rig.command(Command::SendInfo {
+            call: CALL,
+            request: 1,
+            content_type: content_type.into(),
+            body: Vec::new(),
+        });
+        rig.hear_nothing();
+        let events = rig.events();
+        assert!(events.len() == 1 && events[0].starts_with("InfoFailed"), "{events:?}");
+    }
+}
+
+/// What users say has a limit each, so that no message of ours is beyond the 64 kB that peers accept.
+#[test]
+fn duty_15_what_users_say_is_not_endless() {
+    let many =
+        |count: usize| -> Vec<(String, String)> { (0..count).map(|at| (format!("X-{at}"), "1".into())).collect() };
+    let cases = [
+        ("app".repeat(400), vec![], false),
+        ("app".to_owned(), vec![("X".to_owned(), "x".repeat(16 * 1024))], false),
+        ("app".to_owned(), vec![("x".repeat(16 * 1024), "1".to_owned())], false),
+        ("app".to_owned(), many(65), false),
+        ("app".to_owned(), many(64), true),
+        (
+            "app".to_owned(),
+            vec![("X".to_owned(), "x".repeat(16 * 1024 - 1))],
+            true,
+        ),
+    ];
+    for (number, (target, headers, passes)) in cases.into_iter().enumerate() {
+        let mut rig = Rig::connected();
+        rig.command(Command::StartCall {
+            call: CALL,
+            target,
+            headers,
+        });
+        assert_eq!(!rig.inbox.is_empty(), passes, "{number}");
+        assert!(rig.inbox.iter().all(|message| message.len() < 32 * 1024));
+        let refused = rig.events().iter().any(|event| event.starts_with("Failed local "));
+        assert_eq!(refused, !passes, "{number}");
+    }
+    type Edit = fn(&mut SipSettings, String);
+    let edits: [Edit; 4] = [
+        |settings, text| settings.user = text,
+        |settings, text| settings.realm = text,
+        |settings, text| settings.username = text,
+        |settings, text| settings.user_agent = text,
+    ];
+    for edit in edits {
+        let mut settings = Rig::settings();
+        edit(&mut settings, "x".repeat(1_025));
+        let mut rig = Rig::new();
+        rig.command(Command::Connect(Box::new(settings)));
+        assert!(rig.inbox.is_empty() && !rig.trail.iter().any(|output| output == "OpenWebSocket"));
+    }
+    let (mut rig, _) = Rig::in_call();
+    rig.command(Command::EndCall {
+        call: CALL,
+        reason: Some((480, "x".repeat(100_000))),
+    });
+    assert!(rig.hear("BYE").header("Reason").len() < 300);
+}
+
 /// Nor does what the far side says come back as a line of ours.
 #[test]
 fn duty_15_what_the_far_side_says() {

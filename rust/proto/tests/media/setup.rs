@@ -42,3 +42,28 @@ fn tells_ice_before_the_rest() {
         assert!(setup.ice_connected.unwrap() < setup.dtls_connected.unwrap());
     }
 }
+
+/// The answerer's hello goes out with its answer to the first check, not when its own is answered.
+#[test]
+fn the_answerer_can_send_after_two_round_trips_in_every_version() {
+    for versions in [DtlsVersions::Auto, DtlsVersions::Only12, DtlsVersions::Only13] {
+        let mut call = Call::new(|_, config| config.dtls_versions = versions);
+        call.latency = Duration::from_millis(50);
+        call.connect();
+        let round_trip = 2 * call.latency;
+        let connected = |peer: &crate::network::Peer| peer.session.stats(call.now).setup.dtls_connected.unwrap();
+        let limits = match versions {
+            // its client has one flight more
+            DtlsVersions::Only12 => [3, 3],
+            _ => [2, 2],
+        };
+        for (peer, limit) in [&call.caller, &call.callee].into_iter().zip(limits) {
+            let took = connected(peer);
+            println!("{versions:?}: {took:?}");
+            assert!(
+                took <= limit * round_trip + Duration::from_millis(10),
+                "{versions:?}: {took:?}"
+            );
+        }
+    }
+}

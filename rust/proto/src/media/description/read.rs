@@ -1,7 +1,9 @@
 //! Reading: attributes in any order, at session or media level.
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Direction, MAX_BYTES, MAX_CANDIDATES, MAX_LINES, OtherMedia, RemoteDescription, Setup, TelephoneEvent};
+use super::{
+    Direction, MAX_BYTES, MAX_CANDIDATES, MAX_FORMATS, MAX_LINES, OtherMedia, RemoteDescription, Setup, TelephoneEvent,
+};
 use crate::io::Secret;
 use crate::media::candidate::{Candidate, CandidateKind};
 use crate::media::codec::Codec;
@@ -27,13 +29,14 @@ pub fn read(sdp: &[u8]) -> Result<RemoteDescription, MediaError> {
     let levels = Levels { session, audio };
     let mid = audio.mid();
     let others = |lines: &[Section<'_>]| lines.iter().map(Section::to_other).collect();
+    let formats = audio.formats();
     Ok(RemoteDescription {
         transport: levels.transport()?,
         setup: levels.setup()?,
         direction: levels.direction(),
-        codecs: audio.codecs(),
+        codecs: codecs(&formats),
         reduces_rtcp: audio.has("rtcp-rsize"),
-        telephone_events: audio.telephone_events(),
+        telephone_events: telephone_events(&formats),
         is_bundled: session.bundles(mid.as_deref()),
         mid,
         before: others(media.get(..at).unwrap_or_default()),
@@ -47,6 +50,12 @@ struct Section<'a> {
     media: Vec<&'a str>,
     connection: Option<&'a str>,
     attributes: Vec<(&'a str, &'a str)>,
+}
+
+/// A payload type and its encoding.
+struct Format<'a> {
+    payload_type: u8,
+    encoding: Option<&'a str>,
 }
 
 /// Where an attribute of the audio line may be written.
@@ -147,44 +156,34 @@ impl<'a> Section<'a> {
         self.value("mid").filter(is_token).map(str::to_owned)
     }
 
-    fn payload_types(&self) -> impl Iterator<Item = u8> {
-        self.media
-            .iter()
-            .skip(3)
-            .filter_map(|format| format.parse().ok())
-            .filter(|number| *number < 128)
-    }
-
-    fn rtpmap(&self, payload_type: u8) -> Option<&'a str> {
-        self.values("rtpmap").find_map(|value| {
-            let (number, encoding) = value.split_once(' ')?;
-            (number.parse() == Ok(payload_type)).then(|| encoding.trim())
-        })
-    }
-
-    fn codecs(&self) -> Vec<(u8, Codec)> {
-        self.payload_types()
-            .filter_map(|number| {
-                let codec = match self.rtpmap(number) {
-                    Some(encoding) => Codec::from_rtpmap(encoding),
-                    None => Codec::from_static_payload_type(number),
-                };
-                Some((number, codec?))
-            })
-            .collect()
-    }
-
-    fn telephone_events(&self) -> Vec<TelephoneEvent> {
-        self.payload_types()
-            .filter_map(|payload_type| {
-                let (name, clock) = self.rtpmap(payload_type)?.split_once('/')?;
-                let clock_rate = clock.split('/').next()?.parse().ok()?;
-                name.eq_ignore_ascii_case("telephone-event").then_some(TelephoneEvent {
+    /// The payload types of the `m=` line with what their first `a=rtpmap` says, each once: an answer repeats them.
+    fn formats(&self) -> Vec<Format<'a>> {
+        let encodings = self.encodings();
+        let mut formats: Vec<Format<'a>> = Vec::new();
+        for payload_type in self.media.iter().skip(3).filter_map(|format| format.parse().ok()) {
+            let Some(encoding) = encodings.get(usize::from(payload_type)) else {
+                continue;
+            };
+            if formats.len() < MAX_FORMATS && formats.iter().all(|format| format.payload_type != payload_type) {
+                formats.push(Format {
                     payload_type,
-                    clock_rate,
-                })
-            })
-            .collect()
+                    encoding: *encoding,
+                });
+            }
+        }
+        formats
+    }
+
+    /// What `a=rtpmap` says of each payload type.
+    fn encodings(&self) -> [Option<&'a str>; 128] {
+        let mut encodings = [None; 128];
+        for (number, encoding) in self.values("rtpmap").filter_map(|value| value.split_once(' ')) {
+            let at = number.parse::<usize>().ok();
+            if let Some(place) = at.and_then(|at| encodings.get_mut(at)) {
+                place.get_or_insert(encoding.trim());
+            }
+        }
+        encodings
     }
 
     fn bundles(&self, mid: Option<&str>) -> bool {
@@ -313,6 +312,29 @@ impl<'a> Levels<'a> {
             .is_some_and(|ip| ip.is_unspecified());
         is_nowhere && self.audio.port() != Some(9)
     }
+}
+
+fn codecs(formats: &[Format<'_>]) -> Vec<(u8, Codec)> {
+    let codec = |format: &Format<'_>| {
+        let known = match format.encoding {
+            Some(encoding) => Codec::from_rtpmap(encoding),
+            None => Codec::from_static_payload_type(format.payload_type),
+        };
+        Some((format.payload_type, known?))
+    };
+    formats.iter().filter_map(codec).collect()
+}
+
+fn telephone_events(formats: &[Format<'_>]) -> Vec<TelephoneEvent> {
+    let event = |format: &Format<'_>| {
+        let (name, clock) = format.encoding?.split_once('/')?;
+        let clock_rate = clock.split('/').next()?.parse().ok()?;
+        name.eq_ignore_ascii_case("telephone-event").then_some(TelephoneEvent {
+            payload_type: format.payload_type,
+            clock_rate,
+        })
+    };
+    formats.iter().filter_map(event).collect()
 }
 
 /// A foreign word for an error text: short and without control characters.

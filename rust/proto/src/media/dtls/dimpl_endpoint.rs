@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ::dimpl::{CertificateError, CryptoError, Dtls, Error, Output, SecurityError};
 
 use super::hello::{HelloGate, Verdict};
-use super::record::{fatal_alert, opens_server_flight, records, wants_other_certificates};
+use super::record::{fatal_alert, is_plain_alert, opens_server_flight, records, wants_other_certificates};
 use super::{DtlsCertificate, DtlsEndpoint, DtlsEvent, DtlsRole, DtlsVersions, KeyingMaterial};
 use crate::media::drop_oldest::push_dropping_oldest;
 use crate::media::error::MediaError;
@@ -14,8 +14,6 @@ use crate::media::srtp::SrtpProfile;
 
 /// Records of a reordered server flight kept until its first one comes; the oldest is dropped.
 const MAX_HELD: usize = 32;
-/// Unusable hellos that a server overlooks: one may be forged (CVE-2023-49786), a peer that sends no other must be told.
-const MAX_BAD_HELLOS: u8 = 3;
 /// Least time between two timeouts. dimpl 0.9.0's DTLS 1.3 client acknowledges a flight with a gap at once and again at
 /// once, as long as the gap lasts: unbraked it would spin and flood.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(20);
@@ -42,7 +40,7 @@ pub(in crate::media) struct DimplEndpoint {
     buffer: Vec<u8>,
     held: VecDeque<Vec<u8>>,
     gate: HelloGate,
-    bad_hellos: u8,
+    refusal: Option<MediaError>,
     phase: Phase,
     timeout: Option<Instant>,
     last_timeout: Instant,
@@ -67,7 +65,7 @@ impl DimplEndpoint {
             buffer: vec![0; 2048],
             held: VecDeque::new(),
             gate: HelloGate::default(),
-            bad_hellos: 0,
+            refusal: None,
             phase: Phase::Fresh,
             timeout: None,
             last_timeout: now,
@@ -79,6 +77,10 @@ impl DimplEndpoint {
     }
 
     fn handle_record(&mut self, record: &[u8], now: Instant) -> Result<(), MediaError> {
+        if is_plain_alert(record) {
+            self.overlook_alert(record);
+            return Ok(());
+        }
         match self.gate.judge(record, self.role) {
             Verdict::Feed => {}
             Verdict::Drop => return Ok(()),
@@ -90,13 +92,11 @@ impl DimplEndpoint {
             }
         }
         if self.role == DtlsRole::Server && self.phase == Phase::Fresh && wants_other_certificates(record) {
-            return self.overlook_hello(MediaError::RsaCertificate("it offers no suite for ECDSA".into()), now);
+            self.overlook_hello(MediaError::RsaCertificate("it offers no suite for ECDSA".into()), now);
+            return Ok(());
         }
         if !self.awaits_version() {
             return self.feed(record, now);
-        }
-        if let Some(description) = fatal_alert(record) {
-            return Err(alert_error(description));
         }
         if !opens_server_flight(record) {
             self.hold(record);
@@ -139,21 +139,25 @@ impl DimplEndpoint {
             return Ok(());
         }
         if self.role == DtlsRole::Server && self.phase == Phase::Fresh {
-            return self.overlook_hello(media_error(error), now);
-        }
-        self.phase = Phase::Over;
-        Err(media_error(error))
-    }
-
-    /// Begins anew after an unusable hello, until there were too many of them.
-    fn overlook_hello(&mut self, error: MediaError, now: Instant) -> Result<(), MediaError> {
-        self.bad_hellos += 1;
-        self.restart(now);
-        if self.bad_hellos <= MAX_BAD_HELLOS {
+            self.overlook_hello(media_error(error), now);
             return Ok(());
         }
         self.phase = Phase::Over;
-        Err(error)
+        let refusal = self.refusal.take().filter(|_| matches!(error, Error::Timeout(_)));
+        Err(refusal.unwrap_or_else(|| media_error(error)))
+    }
+
+    /// Begins anew after an unusable hello: it may be forged (CVE-2023-49786).
+    fn overlook_hello(&mut self, error: MediaError, now: Instant) {
+        self.refusal = Some(error);
+        self.restart(now);
+    }
+
+    /// An alert in the clear may be forged too.
+    fn overlook_alert(&mut self, record: &[u8]) {
+        if self.phase < Phase::Connected {
+            self.refusal = fatal_alert(record).map(alert_error).or(self.refusal.take());
+        }
     }
 
     fn restart(&mut self, now: Instant) {
@@ -208,6 +212,10 @@ impl DtlsEndpoint for DimplEndpoint {
         }
         self.drain();
         Ok(())
+    }
+
+    fn refusal(&self) -> Option<&MediaError> {
+        self.refusal.as_ref()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -127,6 +127,11 @@ pub(super) fn plain_handshake(record: &[u8]) -> Option<Handshake<'_>> {
     })
 }
 
+/// Whether this is an alert in the clear.
+pub(super) fn is_plain_alert(record: &[u8]) -> bool {
+    plain_record(record, CONTENT_ALERT).is_some()
+}
+
 /// Description of a fatal alert in the clear.
 pub(super) fn fatal_alert(record: &[u8]) -> Option<u8> {
     match plain_record(record, CONTENT_ALERT)? {

@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::Ice;
 use super::pairs::Route;
+use super::stun::{Binding, Class};
 use crate::media::drop_oldest::push_dropping_oldest;
 
 /// Checks kept; the oldest is dropped, as its sender repeats it.
@@ -40,5 +42,29 @@ impl EarlyChecks {
         let list = std::mem::take(&mut self.list);
         let is_fresh = move |check: &EarlyCheck| now.saturating_duration_since(check.received) < LIFETIME;
         list.into_iter().filter(is_fresh)
+    }
+}
+
+impl Ice {
+    /// Without the peer's credentials only our own password says whether a check is authentic; its name is looked at
+    /// when it is answered.
+    pub(super) fn keep_early(&mut self, mut binding: Binding, payload: &[u8], route: Route, now: Instant) -> bool {
+        if binding.class() == Class::Indication {
+            return true;
+        }
+        let is_check = binding.class() == Class::Request;
+        let is_kept = is_check && binding.is_authentic(&self.local.password.0, self.provider.crypto());
+        if is_kept {
+            self.early.keep(route, payload, now);
+        }
+        is_kept
+    }
+
+    pub(super) fn handle_early(&mut self, now: Instant) {
+        for check in self.early.take(now) {
+            if let Some(binding) = Binding::parse(&check.payload) {
+                self.handle_request(binding, &check.payload, check.route, now);
+            }
+        }
     }
 }

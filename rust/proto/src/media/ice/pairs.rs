@@ -1,9 +1,17 @@
 //! Candidate pairs that the peer has proved to own, and which of them to send on.
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Pairs remembered; a peer that comes from more addresses than this is not a NAT. Policy when full: refuse the new one.
-const MAX_PAIRS: usize = 128;
+use rtc_stun::message::TransactionId;
+
+use crate::media::drop_oldest::push_dropping_oldest;
+
+/// Pairs that are known from the peer's checks only; who comes from more addresses than this is not behind a NAT. Policy
+/// when full: refuse the new one.
+const MAX_UNINVITED: usize = 128;
+/// Checks remembered that came on such pairs, or on others; the oldest is forgotten.
+const MAX_SEEN: usize = 256;
 
 /// A local socket and a remote address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -16,6 +24,10 @@ pub struct Route {
 
 struct Pair {
     route: Route,
+    /// Neither did the peer's description name it, nor did it answer a check of ours.
+    is_uninvited: bool,
+    /// An authentic check of the peer's came this way.
+    is_checked: bool,
     /// Last authenticated response to one of our checks; the pair is valid from the first one on.
     answered: Option<Instant>,
     round_trip: Duration,
@@ -30,28 +42,43 @@ pub(super) struct Pairs {
     selected: Option<Route>,
     /// What `target` gave last: it stays in use as long as nothing better comes.
     used: Option<Route>,
+    seen: VecDeque<TransactionId>,
+}
+
+/// What [`Pairs::note`] found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Noted {
+    /// The first check that came this way.
+    First,
+    Again,
 }
 
 impl Pairs {
-    /// Notes that an authenticated message came this way; `false` when there is no room for another pair.
-    pub(super) fn note(&mut self, route: Route) -> bool {
-        if self.contains(route) {
-            return true;
+    /// Notes that an authentic check came this way; `is_invited`: the peer's description names the address. `None`: it is
+    /// the copy of a check that came another way, which is no proof of anything, or there is no room for another pair.
+    pub(super) fn note(&mut self, route: Route, transaction: TransactionId, is_invited: bool) -> Option<Noted> {
+        let is_known = is_invited || self.find(route).is_some();
+        let is_copy = self.seen.contains(&transaction);
+        let uninvited = self.list.iter().filter(|pair| pair.is_uninvited).count();
+        if !is_known && (is_copy || uninvited >= MAX_UNINVITED) {
+            return None;
         }
-        let has_room = self.list.len() < MAX_PAIRS;
-        if has_room {
-            self.list.push(Pair {
-                route,
-                answered: None,
-                round_trip: Duration::ZERO,
-                is_nominated_early: false,
-            });
+        if !is_copy {
+            push_dropping_oldest(&mut self.seen, MAX_SEEN, transaction);
         }
-        has_room
+        let pair = self.pair(route, !is_invited)?;
+        let was_checked = std::mem::replace(&mut pair.is_checked, true);
+        Some(if was_checked { Noted::Again } else { Noted::First })
     }
 
-    pub(super) fn contains(&self, route: Route) -> bool {
-        self.selected == Some(route) || self.list.iter().any(|pair| pair.route == route)
+    /// Whether an authentic check came this way.
+    pub(super) fn is_checked(&self, route: Route) -> bool {
+        self.find(route).is_some_and(|pair| pair.is_checked)
+    }
+
+    /// Whether one came at all.
+    pub(super) fn has_checked(&self) -> bool {
+        self.list.iter().any(|pair| pair.is_checked)
     }
 
     pub(super) fn is_valid(&self, route: Route) -> bool {
@@ -60,12 +87,8 @@ impl Pairs {
 
     /// Notes an authenticated response to a check sent on this pair.
     pub(super) fn answer(&mut self, route: Route, round_trip: Duration, now: Instant) {
-        if !self.note(route) {
-            return;
-        }
-        let Some(pair) = self.list.iter_mut().find(|pair| pair.route == route) else {
-            return;
-        };
+        let Some(pair) = self.pair(route, false) else { return };
+        pair.is_uninvited = false;
         pair.answered = Some(now);
         pair.round_trip = round_trip;
         if std::mem::take(&mut pair.is_nominated_early) {
@@ -118,6 +141,21 @@ impl Pairs {
         pair.answered.map(|_| pair.round_trip)
     }
 
+    /// The pair of this route, made if it is not there.
+    fn pair(&mut self, route: Route, is_uninvited: bool) -> Option<&mut Pair> {
+        if self.find(route).is_none() {
+            self.list.push(Pair {
+                route,
+                is_uninvited,
+                is_checked: false,
+                answered: None,
+                round_trip: Duration::ZERO,
+                is_nominated_early: false,
+            });
+        }
+        self.list.iter_mut().find(|pair| pair.route == route)
+    }
+
     fn find(&self, route: Route) -> Option<&Pair> {
         self.list.iter().find(|pair| pair.route == route)
     }
@@ -156,7 +194,7 @@ mod tests {
     #[test]
     fn an_early_nomination_counts_from_the_first_answer_on() {
         let mut pairs = Pairs::default();
-        pairs.note(route(1));
+        pairs.note(route(1), TransactionId::new(), true);
         pairs.nominate(route(1));
         assert_eq!(pairs.selected(), None);
         pairs.answer(route(1), Duration::ZERO, now());
@@ -164,12 +202,40 @@ mod tests {
     }
 
     #[test]
-    fn refuses_more_pairs_than_a_nat_explains() {
+    fn refuses_more_pairs_than_a_nat_explains_but_none_that_the_peer_named_or_that_answer() {
         let mut pairs = Pairs::default();
-        let noted = (1..=1000).filter(|port| pairs.note(route(*port))).count();
-        assert_eq!(noted, MAX_PAIRS);
-        assert!(pairs.note(route(1)), "known ones still count");
+        let noted = (1..=1000).filter(|port| pairs.note(route(*port), TransactionId::new(), false).is_some());
+        assert_eq!(noted.count(), MAX_UNINVITED);
+        assert_eq!(
+            pairs.note(route(1), TransactionId::new(), false),
+            Some(Noted::Again),
+            "known ones still count"
+        );
+        assert_eq!(pairs.note(route(998), TransactionId::new(), true), Some(Noted::First));
         pairs.answer(route(999), Duration::ZERO, now());
-        assert!(!pairs.is_valid(route(999)));
+        assert!(pairs.is_valid(route(999)));
+    }
+
+    #[test]
+    fn a_copy_of_a_check_opens_no_other_way() {
+        let mut pairs = Pairs::default();
+        let transaction = TransactionId::new();
+        assert_eq!(pairs.note(route(1), transaction, false), Some(Noted::First));
+        assert_eq!(
+            pairs.note(route(1), transaction, false),
+            Some(Noted::Again),
+            "sent again"
+        );
+        assert_eq!(pairs.note(route(2), transaction, false), None);
+        assert!(!pairs.is_checked(route(2)));
+        assert_eq!(
+            pairs.note(route(3), transaction, true),
+            Some(Noted::First),
+            "where the peer said to be it may come late"
+        );
+        for _ in 0..1_000 {
+            pairs.note(route(1), TransactionId::new(), false);
+        }
+        assert_eq!(pairs.seen.len(), MAX_SEEN);
     }
 }

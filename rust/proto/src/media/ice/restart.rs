@@ -39,9 +39,10 @@ impl Ice {
             self.agent.add_local(candidate);
         }
         (self.remote, self.remote_candidates) = (None, 0);
+        self.announced.clear();
         (self.pairs, self.requests) = (Pairs::default(), Requests::default());
         (self.started, self.next_check, self.next_consent) = (None, None, None);
-        (self.is_checked, self.consent) = (false, Consent::default());
+        self.consent = Consent::default();
         self.transmits.clear();
         self.events.clear();
         Ok(())

@@ -45,7 +45,8 @@ pub(super) struct Check<'a> {
 }
 
 impl Binding {
-    /// Reads a datagram that holds exactly one Binding message whose fingerprint, if it has one, is right.
+    /// Reads a datagram that holds exactly one Binding message, whose fingerprint is there and right (RFC 8445 §7.1);
+    /// indications, which nothing is made of, may have none.
     pub(super) fn parse(datagram: &[u8]) -> Option<Self> {
         let mut message = Message {
             raw: datagram.to_vec(),
@@ -57,15 +58,14 @@ impl Binding {
         if !is_whole || message.typ.method != METHOD_BINDING || attributes.len() > MAX_ATTRIBUTES {
             return None;
         }
+        let is_indication = message.typ.class == CLASS_INDICATION;
         let fingerprint_at = attributes
             .iter()
             .position(|attribute| attribute.typ == ATTR_FINGERPRINT);
-        if let Some(at) = fingerprint_at
-            && (at + 1 != attributes.len() || FINGERPRINT.check(&message).is_err())
-        {
-            return None;
-        }
-        Some(Self { message })
+        let is_right = fingerprint_at.map_or(is_indication, |at| {
+            at + 1 == attributes.len() && FINGERPRINT.check(&message).is_ok()
+        });
+        is_right.then_some(Self { message })
     }
 
     pub(super) fn class(&self) -> Class {
@@ -205,4 +205,57 @@ fn sign(mut message: Message, password: &str, crypto: &dyn RTCCrypto) -> Option<
         .ok()?;
     FINGERPRINT.add_to(&mut message).ok()?;
     Some(message.raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::stun::message::vectors;
+
+    fn password() -> &'static str {
+        std::str::from_utf8(vectors::SHORT_TERM_PASSWORD).unwrap()
+    }
+
+    fn is_authentic(bytes: &[u8], password: &str) -> bool {
+        let provider = AwsLcRsProvider::new();
+        Binding::parse(bytes).is_some_and(|mut binding| binding.is_authentic(password, provider.crypto()))
+    }
+
+    #[test]
+    fn reads_and_verifies_the_vectors_of_rfc_5769() {
+        let request = Binding::parse(&vectors::REQUEST).unwrap();
+        assert_eq!(request.class(), Class::Request);
+        assert_eq!(request.username().as_deref(), Some("evtj:h6vY"));
+        assert_eq!(request.tie_breaker(), Some(0x932f_f9b1_5126_3b36));
+        assert!(!request.uses_candidate());
+        for response in [&vectors::IPV4_RESPONSE[..], &vectors::IPV6_RESPONSE] {
+            assert_eq!(Binding::parse(response).unwrap().class(), Class::Success);
+        }
+        for bytes in [&vectors::REQUEST[..], &vectors::IPV4_RESPONSE, &vectors::IPV6_RESPONSE] {
+            assert!(is_authentic(bytes, password()) && !is_authentic(bytes, "another"));
+        }
+    }
+
+    #[test]
+    fn a_changed_bit_anywhere_is_noticed() {
+        for at in 0..vectors::REQUEST.len() * 8 {
+            let mut bytes = vectors::REQUEST;
+            bytes[at / 8] ^= 1 << (at % 8);
+            assert!(!is_authentic(&bytes, password()), "bit {at}");
+        }
+    }
+
+    #[test]
+    fn only_an_indication_may_lack_its_fingerprint() {
+        let without = |bytes: &[u8], class: u8| {
+            let mut cut = bytes[..bytes.len() - 8].to_vec();
+            cut[3] -= 8;
+            cut[0..2].copy_from_slice(&[class >> 4, 1 | (class & 1) << 4]);
+            cut
+        };
+        for (class, is_read) in [(0x00, false), (0x01, true), (0x10, false), (0x11, false)] {
+            let bytes = without(&vectors::REQUEST, class);
+            assert_eq!(Binding::parse(&bytes).is_some(), is_read, "class {class:#x}");
+        }
+    }
 }

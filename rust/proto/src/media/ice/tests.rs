@@ -254,10 +254,15 @@ fn follows_a_peer_that_nominates_another_pair_later() {
 fn learns_a_peer_behind_a_nat_from_its_check() {
     let peer = Peer::new(1);
     let mut bench = Bench::new(false, &[]);
-    assert!(!bench.ice.is_authenticated(bench.route(&peer)));
+    assert!(!bench.ice.is_checked_from(bench.route(&peer)));
     assert!(bench.hand_in(peer.at, &Peer::check(false)));
-    assert!(bench.ice.is_authenticated(bench.route(&peer)));
+    assert!(bench.ice.is_checked_from(bench.route(&peer)));
+    assert!(
+        !bench.ice.is_valid(bench.route(&peer)),
+        "anybody may have repeated it from there"
+    );
     assert_eq!(bench.answer_all(&peer), 1, "its address is checked in turn");
+    assert!(bench.ice.is_valid(bench.route(&peer)));
     assert_eq!(bench.ice.target(), Some(bench.route(&peer)));
 }
 
@@ -292,7 +297,7 @@ fn early_checks_that_are_forged_old_or_of_another_fork_are_not_answered() {
     bench.hand_in(peer.at, &Peer::check(false));
     bench.start("others", true, &[]);
     assert_eq!(bench.responses(), [], "of the fork that lost");
-    assert!(!bench.ice.is_authenticated(bench.route(&peer)));
+    assert!(!bench.ice.is_checked_from(bench.route(&peer)));
 }
 
 #[test]
@@ -416,7 +421,7 @@ fn unauthentic_requests_of_every_kind_are_refused() {
         assert!(!bench.hand_in(peer.at, &forged));
     }
     assert!(bench.sent().is_empty());
-    assert!(!bench.ice.is_authenticated(bench.route(&peer)));
+    assert!(!bench.ice.is_checked_from(bench.route(&peer)));
     assert!(bench.hand_in(peer.at, &authentic));
 }
 

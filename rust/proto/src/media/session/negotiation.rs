@@ -1,5 +1,6 @@
 //! Offer and answer of one call (RFC 3264): what was said, what was agreed, and what a re-offer would change.
 use super::identity::Identity;
+use super::roles::{contradicts, roles_of_offerer, setup_of};
 use crate::media::candidate::Candidate;
 use crate::media::codec::Codec;
 use crate::media::description::{Direction, LocalDescription, RemoteDescription, Setup, TelephoneEvent};
@@ -351,24 +352,8 @@ impl Negotiation {
     }
 }
 
-fn roles_of_offerer(answered: Option<Setup>) -> Roles {
-    Roles {
-        is_offerer: true,
-        dtls: match answered {
-            Some(Setup::Passive) => DtlsRole::Client,
-            // RFC 4145 §4.1: active when it is missing; actpass is wrong in an answer, and active likely meant
-            Some(Setup::Active | Setup::Actpass) | None => DtlsRole::Server,
-        },
-    }
-}
-
 fn unusable_answer(why: &str) -> MediaError {
     MediaError::BadDescription(format!("{why}, which the answer to a re-offer of ours cannot"))
-}
-
-/// Whether a description asks for the DTLS role that is ours.
-fn contradicts(setup: Option<Setup>, ours: DtlsRole) -> bool {
-    setup == Some(setup_of(ours))
 }
 
 /// Telephone-events for these codecs: one for each clock rate.
@@ -401,12 +386,5 @@ fn describe(
         msid: identity.msid.clone(),
         before: Vec::new(),
         after: Vec::new(),
-    }
-}
-
-fn setup_of(role: DtlsRole) -> Setup {
-    match role {
-        DtlsRole::Client => Setup::Active,
-        DtlsRole::Server => Setup::Passive,
     }
 }

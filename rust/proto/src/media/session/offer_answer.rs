@@ -68,6 +68,11 @@ impl MediaSession {
         self.negotiation.is_held()
     }
 
+    /// How many transports of the far side there were, one after the other: those of an 18x and the 2xx may differ.
+    pub fn peers(&self) -> u64 {
+        self.peers
+    }
+
     fn local_transport(&self) -> Result<LocalTransport, MediaError> {
         let candidates = self.transport.candidates().to_vec();
         if candidates.is_empty() && self.paths.is_relay_only() {
@@ -88,6 +93,7 @@ impl MediaSession {
         let peers = remote.transport.candidates.iter();
         self.paths.permit(peers.map(|candidate| candidate.address.ip()), now);
         self.transport.start(remote.transport, agreed.roles, now)?;
+        self.peers += 1;
         self.follow(now);
         Ok(())
     }

@@ -22,6 +22,8 @@ pub(super) struct Paths {
     gatherer: IceGatherer,
     next: Option<IceGatherer>,
     former: Vec<Former>,
+    /// What those counted as dropped that are no more.
+    rejected: u64,
     /// Sockets that are of no more use.
     free: Vec<SocketAddr>,
     transmits: VecDeque<Transmit>,
@@ -48,6 +50,7 @@ impl Paths {
             config,
             next: None,
             former: Vec::new(),
+            rejected: 0,
             free: Vec::new(),
             transmits: VecDeque::new(),
             requests: VecDeque::new(),
@@ -207,7 +210,9 @@ impl Paths {
 
     /// Messages from servers that were dropped.
     pub(super) fn rejected(&self) -> u64 {
-        self.gatherer.rejected()
+        let former = self.former.iter().map(|former| &former.gatherer);
+        let all = std::iter::once(&self.gatherer).chain(&self.next).chain(former);
+        self.rejected + all.map(IceGatherer::rejected).sum::<u64>()
     }
 
     /// Why servers gave nothing, for the text of a failure.
@@ -235,8 +240,13 @@ impl Paths {
         self.former.push(Former { gatherer, closes });
         if self.former.len() > MAX_FORMER {
             let forgotten = self.former.remove(0);
-            self.free.extend(forgotten.gatherer.sockets());
+            self.forget(&forgotten);
         }
+    }
+
+    fn forget(&mut self, former: &Former) {
+        self.rejected += former.gatherer.rejected();
+        self.free.extend(former.gatherer.sockets());
     }
 
     /// All that there are.
@@ -258,8 +268,8 @@ impl Paths {
         }
         let (closed, former): (Vec<_>, Vec<_>) = self.former.drain(..).partition(|former| former.gatherer.is_closed());
         self.former = former;
-        for closed in closed {
-            self.free.extend(closed.gatherer.sockets());
+        for closed in &closed {
+            self.forget(closed);
         }
     }
 }

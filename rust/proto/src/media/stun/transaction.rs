@@ -1,4 +1,5 @@
 //! The life of one request: when it is sent again and when it has failed (RFC 8489 §6.2).
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use rtc_stun::message::TransactionId;
@@ -28,7 +29,6 @@ pub(in crate::media) enum Due {
 }
 
 /// A request that waits for its response.
-#[derive(Debug)]
 pub(in crate::media) struct Transaction {
     /// What its response will carry.
     pub(in crate::media) id: TransactionId,
@@ -37,6 +37,13 @@ pub(in crate::media) struct Transaction {
     rto: Duration,
     sent: u32,
     due: Instant,
+}
+
+/// The request may hold the user's name and the server's nonce.
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transaction({} bytes)", self.request.len())
+    }
 }
 
 impl Transaction {

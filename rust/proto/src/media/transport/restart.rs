@@ -114,9 +114,14 @@ impl MediaTransport {
         self.ice.used_socket()
     }
 
-    pub(super) fn is_authenticated(&self, route: Route) -> bool {
-        let others = self.next.iter().chain(self.former.as_ref().map(|former| &former.ice));
-        self.ice.is_authenticated(route) || others.into_iter().any(|ice| ice.is_authenticated(route))
+    /// Whether a check of ours was answered this way.
+    pub(super) fn is_proved(&self, route: Route) -> bool {
+        self.agents().any(|ice| ice.is_valid(route))
+    }
+
+    /// Whether an authentic check came this way.
+    pub(super) fn is_checked(&self, route: Route) -> bool {
+        self.agents().any(|ice| ice.is_checked_from(route))
     }
 
     /// Hands a STUN message to the agents of the other paths; `false` when none takes it.
@@ -152,12 +157,17 @@ impl MediaTransport {
     pub(super) fn follow_next(&mut self, now: Instant) {
         while let Some(event) = self.next.as_mut().and_then(Ice::poll_event) {
             match event {
-                IceEvent::Checked(route) => self.follow_first_check(route, now),
+                IceEvent::Checked(route) => self.follow_check(route, now),
                 IceEvent::Connected => self.move_on(now),
                 // the limit of a restart is shorter than ICE's own
                 IceEvent::Failed(_) | IceEvent::Silent => {}
             }
         }
+    }
+
+    fn agents(&self) -> impl Iterator<Item = &Ice> {
+        let others = self.next.iter().chain(self.former.as_ref().map(|former| &former.ice));
+        std::iter::once(&self.ice).chain(others)
     }
 
     /// The next path becomes the one in use.
@@ -167,7 +177,7 @@ impl MediaTransport {
         let until = now + OVERLAP;
         self.next_limit = None;
         self.former = Some(Former { ice, until });
-        self.dtls_source = None;
+        self.first_route = None;
         self.events.push_back(TransportEvent::Moved);
         self.await_handshake(now);
         self.follow_ice(now);

@@ -2,25 +2,36 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::io::Secret;
-use crate::media::dtls::KeyingMaterial;
+use crate::media::dtls::{DtlsEvent, DtlsRole, HANDSHAKE_TIMEOUT, KeyingMaterial};
 use crate::media::fingerprint::Fingerprint;
 use crate::media::rtp::FIXED_HEADER;
 use crate::media::timing_random::TimingRandom;
+
+/// Makes a scripted endpoint find the handshake refused.
+const REFUSAL: [u8; 1] = [21];
 
 /// An endpoint that tells what it is told to, as soon as it has a timeout or a datagram.
 #[derive(Default)]
 struct Scripted {
     events: VecDeque<DtlsEvent>,
     transmits: VecDeque<Vec<u8>>,
+    refusal: Option<MediaError>,
 }
 
 impl DtlsEndpoint for Scripted {
-    fn handle_datagram(&mut self, _datagram: &[u8], _now: Instant) -> Result<(), MediaError> {
+    fn handle_datagram(&mut self, datagram: &[u8], _now: Instant) -> Result<(), MediaError> {
+        if datagram == REFUSAL {
+            self.refusal = Some(MediaError::RsaCertificate("its alert was 40".into()));
+        }
         Ok(())
     }
 
     fn handle_timeout(&mut self, _now: Instant) -> Result<(), MediaError> {
         Ok(())
+    }
+
+    fn refusal(&self) -> Option<&MediaError> {
+        self.refusal.as_ref()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -265,6 +276,26 @@ fn a_handshake_that_never_begins_is_a_failure_after_30_seconds() {
         Some(TransportEvent::Failed(MediaError::DtlsFailed(_)))
     ));
     assert_eq!(pair.now - begin, HANDSHAKE_TIMEOUT);
+}
+
+#[test]
+fn a_refused_handshake_ends_after_10_seconds_with_the_reason() {
+    let mut pair = Pair::new([Vec::new(), Vec::new()]);
+    pair.events(0);
+    let (local, remote) = ("192.0.2.1:4000".parse().unwrap(), "198.51.100.1:5000".parse().unwrap());
+    let payload = &REFUSAL;
+    let begin = pair.now;
+    for _ in 0..3 {
+        pair.ends[0].handle_datagram(Datagram { local, remote, payload }, pair.now);
+        pair.run(Duration::from_secs(3));
+        assert_eq!(pair.events(0), []);
+    }
+    pair.run(begin + Duration::from_secs(10) - pair.now);
+    let failure = pair.events(0).pop();
+    assert!(matches!(
+        failure,
+        Some(TransportEvent::Failed(MediaError::RsaCertificate(_)))
+    ));
 }
 
 #[test]

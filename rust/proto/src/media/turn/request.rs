@@ -125,7 +125,6 @@ impl Requests {
 }
 
 /// What [`Requests::next_due`] found.
-#[derive(Debug)]
 pub(super) enum DueRequest {
     /// Send these bytes again.
     Again(Vec<u8>),

@@ -1,4 +1,6 @@
 //! Messages out of a connection's bytes: STUN and `ChannelData` tell their own length (RFC 8656 §3.1, §12.5).
+use std::fmt;
+
 use super::channel::{HEADER_SIZE, is_ours, padded};
 use crate::media::stun::message::HEADER_SIZE as STUN_HEADER_SIZE;
 
@@ -10,10 +12,17 @@ const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 pub(super) struct OutOfStep;
 
 /// The bytes of a message that has not come whole. Holds 64 kB and a message header at most, beside what was pushed last.
-#[derive(Default, Debug)]
+#[derive(Default)]
 pub(super) struct StreamFraming {
     bytes: Vec<u8>,
     taken: usize,
+}
+
+/// What is in it came from or through the server, and may be anybody's.
+impl fmt::Debug for StreamFraming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamFraming({} bytes)", self.bytes.len())
+    }
 }
 
 impl StreamFraming {

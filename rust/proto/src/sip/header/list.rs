@@ -197,6 +197,9 @@ impl fmt::Debug for Headers {
     }
 }
 
+/// Longest text of a user's that becomes part of one header field, in bytes; real ones are a tenth of it.
+pub const MAX_TEXT: usize = 1024;
+
 /// Whether text may be a header's value: no line end, no NUL.
 pub fn is_header_text(text: &str) -> bool {
     !text.contains(['\r', '\n', '\0'])

@@ -8,7 +8,7 @@ mod values;
 mod via;
 
 pub use super::scan::is_token;
-pub use list::{Headers, is_header_text};
+pub use list::{Headers, MAX_TEXT, is_header_text};
 pub use name::HeaderName;
 pub use name_addr::NameAddr;
 pub use params::{Params, quote, unquote};
