@@ -129,8 +129,8 @@ impl SessionParts<'_> {
         match related.find(|(_, relation)| *relation != Relation::None) {
             Some((id, Relation::Dialog)) => self.dispatch_to(id, request, ctx),
             Some(_) if request.method == Method::Options => answer_options(&request, ctx),
-            // RFC 3261 §14.2: our own INVITE is in progress
-            Some(_) if request.method == Method::Invite => ctx.refuse(&request, 491, "Request Pending"),
+            // RFC 3261 §14.2, RFC 3311 §5.2: our own offer has no answer yet
+            Some(_) if may_offer(&request) => ctx.refuse(&request, 491, "Request Pending"),
             Some(_) if request.method != Method::Ack => ctx.refuse(&request, 403, "Wrong Status"),
             Some(_) => {}
             None if is_call_to_us(&request, ctx) => self.receive(request, addresses, ctx),
@@ -163,6 +163,15 @@ impl SessionParts<'_> {
         if let Some(call) = self.calls.get_mut(&id) {
             call.handle_request(request, ctx);
         }
+    }
+}
+
+/// Whether it is an INVITE, or an UPDATE with an offer.
+fn may_offer(request: &Request) -> bool {
+    match request.method {
+        Method::Invite => true,
+        Method::Update => !request.body.is_empty(),
+        _ => false,
     }
 }
 

@@ -59,6 +59,10 @@ fn requests_of_an_early_dialog_are_refused() {
         rig.say(&dialog.request(method));
         assert_eq!(rig.hear_status(), 403, "{method}");
     }
+    for method in ["INVITE", "UPDATE"] {
+        rig.say(&dialog.request(method).sdp("v=0\r\n"));
+        assert_eq!(rig.hear_status(), 491, "our offer has no answer yet");
+    }
     rig.say(&dialog.request("OPTIONS"));
     let ok = rig.hear("SIP/2.0");
     assert_eq!((ok.second(), ok.get("Allow").is_some()), ("200", true));
