@@ -50,8 +50,7 @@ impl LocalNetwork {
 
 /// Those that the calls of a new connection may use; at least the connection's own if the system tells none.
 pub(crate) fn usable_now(local: SocketAddr, server: SocketAddr, sockets: SocketOptions) -> Vec<IpAddr> {
-    let addresses = up_addresses().unwrap_or_else(|_| vec![local.ip().to_canonical()]);
-    usable(&addresses, server, sockets)
+    usable(&or_own(up_addresses(), local), server, sockets)
 }
 
 /// Those that calls may use. Loopback only where the server is there too; link-local IPv6 never, since it needs a scope to
@@ -73,6 +72,10 @@ fn up_addresses() -> io::Result<Vec<IpAddr>> {
     let all = if_addrs::get_if_addrs()?.into_iter();
     let up = all.filter(|interface| interface.is_oper_up() || interface.is_loopback());
     Ok(up.map(|interface| interface.ip()).collect())
+}
+
+fn or_own(addresses: io::Result<Vec<IpAddr>>, local: SocketAddr) -> Vec<IpAddr> {
+    addresses.unwrap_or_else(|_| vec![local.ip().to_canonical()])
 }
 
 /// What the system's routes say; nothing is sent for that.
@@ -109,6 +112,11 @@ mod tests {
         // EMFILE
         let refused = io::Error::from_raw_os_error(24);
         assert_eq!(LocalNetwork::of(Err(refused), &[ip("127.0.0.1")]), None);
+        let refused = io::Error::from_raw_os_error(24);
+        assert_eq!(
+            or_own(Err(refused), "192.0.2.7:50000".parse().unwrap()),
+            [ip("192.0.2.7")]
+        );
     }
 
     #[test]

@@ -121,17 +121,17 @@ fn under_way() -> MutexGuard<'static, UnderWay> {
 fn begin(number: u64, host: String) {
     let look_up = move || {
         let found = (host.as_str(), 0).to_socket_addrs().map(Iterator::collect);
-        tell(number, found);
+        tell(number, &found);
     };
     if let Err(error) = std::thread::Builder::new().name("c2c-resolve".into()).spawn(look_up) {
-        tell(number, Err(error));
+        tell(number, &Err(error));
     }
 }
 
-fn tell(number: u64, found: io::Result<Vec<SocketAddr>>) {
+fn tell(number: u64, found: &io::Result<Vec<SocketAddr>>) {
     let waiters = under_way().finish(number);
     for waiter in waiters {
-        waiter.take(again(&found));
+        waiter.take(again(found));
     }
 }
 

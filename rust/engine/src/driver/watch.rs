@@ -78,11 +78,11 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn seen(address: &str) -> Option<LocalNetwork> {
-        Some(LocalNetwork {
+    fn seen(address: &str) -> LocalNetwork {
+        LocalNetwork {
             addresses: vec![address.parse().unwrap()],
             routes: Vec::new(),
-        })
+        }
     }
 
     #[test]
@@ -94,16 +94,16 @@ mod tests {
         watch.start(std::iter::empty(), now);
         assert_eq!(watch.due(true, now), None, "one look at a time");
         assert!(
-            !watch.finish(seen("192.0.2.1")),
+            !watch.finish(Some(seen("192.0.2.1"))),
             "the first one is what calls began with"
         );
         assert_eq!(watch.due(true, now), Some(now + PERIOD));
         watch.ask();
         assert_eq!(watch.due(false, now), Some(now + PAUSE));
         watch.start(std::iter::empty(), now);
-        assert!(watch.finish(seen("192.0.2.1")), "who asked is told");
-        assert!(!watch.finish(seen("192.0.2.1")));
-        assert!(watch.finish(seen("192.0.2.2")));
+        assert!(watch.finish(Some(seen("192.0.2.1"))), "who asked is told");
+        assert!(!watch.finish(Some(seen("192.0.2.1"))));
+        assert!(watch.finish(Some(seen("192.0.2.2"))));
     }
 
     #[test]
@@ -111,17 +111,17 @@ mod tests {
         let now = Instant::now();
         let mut watch = Watch::default();
         watch.start(std::iter::empty(), now);
-        watch.finish(seen("192.0.2.1"));
+        watch.finish(Some(seen("192.0.2.1")));
         watch.start(std::iter::empty(), now);
         assert!(!watch.finish(None));
-        assert_eq!(watch.seen(), seen("192.0.2.1").as_ref());
+        assert_eq!(watch.seen(), Some(&seen("192.0.2.1")));
         assert_eq!(watch.due(false, now), None);
         watch.ask();
         watch.start(std::iter::empty(), now);
         assert!(!watch.finish(None));
         assert_eq!(watch.due(false, now), Some(now + PAUSE));
         watch.start(std::iter::empty(), now);
-        assert!(watch.finish(seen("192.0.2.1")));
+        assert!(watch.finish(Some(seen("192.0.2.1"))));
     }
 
     #[test]
@@ -130,10 +130,10 @@ mod tests {
         let mut watch = Watch::default();
         watch.start(std::iter::empty(), now);
         watch.ask();
-        assert!(!watch.finish(seen("192.0.2.1")), "it may have looked before");
+        assert!(!watch.finish(Some(seen("192.0.2.1"))), "it may have looked before");
         assert_eq!(watch.due(false, now), Some(now + PAUSE));
         watch.start(std::iter::empty(), now);
-        assert!(watch.finish(seen("192.0.2.1")));
+        assert!(watch.finish(Some(seen("192.0.2.1"))));
         assert_eq!(watch.due(false, now), None);
     }
 }
