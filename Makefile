@@ -59,20 +59,22 @@ bench: $(EXTENSION) ## the figures of docs/performance.md that need no package (
 	python benches/bench_calls.py --calls 50
 	tests/interop/in_namespace python benches/bench_setup.py
 
-bench-interop: $(EXTENSION) ## set-up and a moved address over a long link through Kamailio, the SDK in Chromium beside (installs them: needs root)
+bench-interop: $(EXTENSION) ## set-up and a moved address over a long link through Kamailio, the SDK in Chromium beside, and the link itself (installs them: needs root)
 	tests/interop/install.sh
 	tests/interop/in_namespace python benches/bench_setup.py --far kamailio
 	tests/interop/in_namespace python benches/bench_setup.py --caller sdk
 	tests/interop/in_namespace python benches/bench_restart.py
+	tests/interop/in_namespace python benches/bench_impairer.py
 
 # needs rustup's nightly and cargo-fuzz; `make fuzz FUZZ="rtp stun" FUZZ_SECONDS=60` for some of them
 FUZZ ?= $(patsubst rust/fuzz/fuzz_targets/%.rs,%,$(wildcard rust/fuzz/fuzz_targets/*.rs))
 FUZZ_SECONDS ?= 600
 fuzz: ## each fuzz target for ten minutes (CI replays the corpora only)
 	set -e; for target in $(FUZZ); do \
+	  case $$target in sip_message|sdp) length=70000;; *) length=4096;; esac; \
 	  echo "== $$target"; mkdir -p target/fuzz-corpus/$$target; \
 	  cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target target/fuzz-corpus/$$target rust/fuzz/corpus/$$target -- \
-	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=$$length -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
 	done
 
 soak: $(EXTENSION) ## 1,000 calls in one process, with one client and with one each, also with losses: nothing may grow

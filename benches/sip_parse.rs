@@ -1,8 +1,13 @@
-//! Parsing of SIP: an INVITE of 850 bytes, alone and with its routing fields typed, and messages of 64 kB made to be slow.
+//! Parsing of SIP: an INVITE of 850 bytes, alone and with its routing fields typed (`elem/s` is messages a second), and
+//! messages, challenges and SDP of 16 and of 64 kB made to be slow. In the end the two sizes are compared within one run:
+//! four times the bytes may take six times as long, or the bench fails.
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
+use c2c_proto::media::description;
 use c2c_proto::sip::Message;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use c2c_proto::sip::digest::Challenge;
+use criterion::{Criterion, Throughput, criterion_group};
 
 const HEAD: &str = "INVITE sip:app-5f0c9a52-0000-4000-8000-00000000c2c0@realm.example SIP/2.0\r\n\
     Via: SIP/2.0/WSS 9j1ten91igl9.invalid;branch=z9hG4bK7565812\r\n\
@@ -19,7 +24,15 @@ const HEAD: &str = "INVITE sip:app-5f0c9a52-0000-4000-8000-00000000c2c0@realm.ex
     Supported: timer,ice,replaces,outbound\r\n\
     User-Agent: c2c/0.1.0\r\n";
 
-const LIMIT: usize = 64 * 1024;
+/// The limit of a message, and a quarter of it.
+const SIZES: [usize; 2] = [16 * 1024, 64 * 1024];
+/// How many times as long four times the bytes may take.
+const MOST: f64 = 6.0;
+/// Runs of each measurement, of which the shortest counts.
+const RUNS: usize = 30;
+
+/// Something to be read, and how much of it was understood.
+type Case = (&'static str, Vec<u8>, fn(&[u8]) -> usize);
 
 /// The INVITE with a body that makes it 850 bytes long.
 fn invite() -> Vec<u8> {
@@ -32,10 +45,20 @@ fn invite() -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The INVITE with a field that is as long as the limit allows.
-fn with_field(begin: &str, unit: &str) -> Vec<u8> {
-    let room = LIMIT - HEAD.len() - begin.len() - 4;
+/// The INVITE with a field that makes it so long.
+fn with_field(size: usize, begin: &str, unit: &str) -> Vec<u8> {
+    let room = size - HEAD.len() - begin.len() - 4;
     format!("{HEAD}{begin}{}\r\n\r\n", unit.repeat(room / unit.len())).into_bytes()
+}
+
+/// The INVITE with a body that makes it so long.
+fn with_body(size: usize) -> Vec<u8> {
+    let body = size - HEAD.len() - "Content-Length: 00000\r\n\r\n".len();
+    format!("{HEAD}Content-Length: {body}\r\n\r\n{}", "x".repeat(body)).into_bytes()
+}
+
+fn repeated(size: usize, begin: &str, unit: &str) -> Vec<u8> {
+    format!("{begin}{}", unit.repeat((size - begin.len()) / unit.len())).into_bytes()
 }
 
 /// Via, From, To, CSeq, Contact and Call-ID as whoever routes a message reads them.
@@ -70,39 +93,112 @@ fn usual(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn worst(criterion: &mut Criterion) {
-    let body = LIMIT - HEAD.len() - "Content-Length: 00000\r\n\r\n".len();
-    let cases = [
+fn read_message(bytes: &[u8]) -> usize {
+    let message = Message::parse(bytes);
+    message.as_ref().map_or(0, |message| {
+        let headers = message.headers();
+        typed(message) + headers.record_routes().count() + headers.contacts().count()
+    })
+}
+
+fn read_challenge(bytes: &[u8]) -> usize {
+    let challenge = std::str::from_utf8(bytes).ok().and_then(Challenge::parse);
+    challenge.map_or(0, |challenge| challenge.realm.len())
+}
+
+fn read_sdp(bytes: &[u8]) -> usize {
+    description::read(bytes).map_or(0, |remote| remote.codecs.len())
+}
+
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n\
+    a=ice-ufrag:far0\r\na=ice-pwd:password-of-the-far-side\r\na=setup:active\r\na=fingerprint:sha-256 \
+    37:3F:2D:65:1E:57:40:20:AE:30:14:7F:77:66:99:73:E8:46:B3:EB:14:D6:11:91:66:28:B1:11:CE:43:51:B5\r\n";
+
+fn cases(size: usize) -> Vec<Case> {
+    let message = |name, begin, unit| -> Case { (name, with_field(size, begin, unit), read_message) };
+    let sdp = |name, unit| -> Case { (name, repeated(size, SDP, unit), read_sdp) };
+    vec![
+        ("body", with_body(size), read_message),
+        message("folds", "Subject: x", "\r\n "),
+        message("many_vias", "Via: SIP/2.0/WSS a", ",SIP/2.0/WSS a"),
+        message("parameters", "Record-Route: <sip:a>", ";a"),
+        message("open_quote", "Record-Route: \"", "\\\"<,;"),
+        message("brackets", "Record-Route: ", "<,"),
+        message("empty_lines", "X: x", "\r\nX:"),
+        message("contacts", "Contact: <sip:a>", ",<sip:a>;q=0"),
+        message("contact_parameters", "Contact: <sip:a>", ";+sip.instance=\"<a>\""),
         (
-            "body",
-            format!("{HEAD}Content-Length: {body}\r\n\r\n{}", "x".repeat(body)).into_bytes(),
+            "digest_parameters",
+            repeated(size, "Digest realm=\"r\"", ",a=b"),
+            read_challenge,
         ),
-        ("folds", with_field("Subject: x", "\r\n ")),
-        ("many_vias", with_field("Via: SIP/2.0/WSS a", ",SIP/2.0/WSS a")),
-        ("parameters", with_field("Record-Route: <sip:a>", ";a")),
-        ("open_quote", with_field("Record-Route: \"", "\\\"<,;")),
-        ("brackets", with_field("Record-Route: ", "<,")),
-        ("empty_lines", with_field("X: x", "\r\nX:")),
-    ];
-    let mut group = criterion.benchmark_group("sip_64_kB");
-    for (name, bytes) in cases {
-        assert!(
-            bytes.len() <= LIMIT && bytes.len() > LIMIT - 100,
-            "{name}: {}",
-            bytes.len()
-        );
-        group.throughput(Throughput::Bytes(bytes.len() as u64));
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let message = Message::parse(black_box(&bytes));
-                message
-                    .as_ref()
-                    .map_or(0, |message| typed(message) + message.headers().record_routes().count())
-            });
-        });
+        (
+            "digest_escapes",
+            repeated(size, "Digest realm=\"", "\\\""),
+            read_challenge,
+        ),
+        sdp("sdp_attributes", "a=x\r\n"),
+        sdp("sdp_candidates", "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n"),
+        sdp("sdp_rtpmaps", "a=rtpmap:0 PCMU/8000\r\n"),
+        sdp("sdp_sections", "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n"),
+    ]
+}
+
+fn worst(criterion: &mut Criterion) {
+    for size in SIZES {
+        let mut group = criterion.benchmark_group(format!("sip_{}_kB", size / 1024));
+        for (name, bytes, read) in cases(size) {
+            assert!(
+                bytes.len() <= size && bytes.len() > size - 100,
+                "{name}: {}",
+                bytes.len()
+            );
+            group.throughput(Throughput::Bytes(bytes.len() as u64));
+            group.bench_function(name, |bencher| bencher.iter(|| read(black_box(&bytes))));
+        }
+        group.finish();
     }
-    group.finish();
+}
+
+/// Compares the two sizes of each case.
+fn linear() {
+    let [small, large] = SIZES.map(cases);
+    println!("case                  16 kB     64 kB   times as long");
+    for ((name, few, read), (_, many, _)) in small.iter().zip(&large) {
+        let (short, long) = (shortest(few, *read), shortest(many, *read));
+        let times = long.as_secs_f64() / short.as_secs_f64();
+        println!("{name:<18} {short:>8.1?} {long:>9.1?} {times:>15.1}");
+        assert!(
+            times <= MOST,
+            "{name} takes {times:.1} times as long for four times the bytes"
+        );
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a bench looks at the clock")]
+fn shortest(bytes: &[u8], read: fn(&[u8]) -> usize) -> Duration {
+    let timed = |_| {
+        let start = Instant::now();
+        for _ in 0..10 {
+            black_box(read(black_box(bytes)));
+        }
+        start.elapsed()
+    };
+    // what takes no time at all is not told apart
+    (0..RUNS)
+        .map(timed)
+        .min()
+        .unwrap_or_default()
+        .max(Duration::from_micros(1))
 }
 
 criterion_group!(benches, usual, worst);
-criterion_main!(benches);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    // not where `cargo test` only looks whether it runs
+    if std::env::args().any(|argument| argument == "--bench") {
+        linear();
+    }
+}

@@ -1,6 +1,6 @@
 """Call after call in one process: memory, file descriptors, threads and tasks must not grow with them.
 
-    PYTHONPATH=tests python -m soak [--calls 1000] [--connect once|each] [--loss-every 10] [--rate 8] [--json]
+    PYTHONPATH=tests python -m soak [--calls 1000] [--connect once|each] [--loss-every 10] [--rate 1.5] [--json]
 
 The far side (`c2c.gateway`) runs in a process of its own and is not measured. With `--connect once` one client makes
 all calls, with `each` every call has a client of its own. `--rate` limits the calls a second: SIP remembers a call for

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from soak.footprint import Sample, judge
+from soak.footprint import FLAT, Sample, judge
 
 
-def samples(slope: float = 0, descriptors: int = 10, more: int = 0) -> list[Sample]:
+def samples(slope: float = 0, **more: int) -> list[Sample]:
     """Samples that grow wildly in the first half, and as asked for in the second."""
     first = [Sample(calls, calls * 1_000_000, calls, 3, 5) for calls in range(10)]
-    second = [Sample(calls, round(calls * slope), descriptors + more * (calls > 15), 3, 5) for calls in range(10, 20)]
-    return first + second
+    second = [Sample(calls, round(calls * slope), 10, 3, 5) for calls in range(10, 20)]
+    grown = [replace(one, **{name: getattr(one, name) + by for name, by in more.items()}) for one in second[6:]]
+    return first + second[:6] + grown
 
 
 def test_the_first_half_does_not_count() -> None:
@@ -23,8 +26,9 @@ def test_memory_that_grows() -> None:
     assert judge(samples(slope=2000)).broken(1024) == ["memory grew by 2000 bytes a call, 1024 are allowed"]
 
 
-def test_descriptors_that_grow() -> None:
-    assert judge(samples(more=2)).broken(1024) == ["descriptors grew by 2 over the second half"]
+@pytest.mark.parametrize("what", FLAT)
+def test_what_else_grows(what: str) -> None:
+    assert judge(samples(**{what: 2})).broken(1024) == [f"{what} grew by 2 over the second half"]
 
 
 def test_too_few_samples() -> None:

@@ -117,6 +117,15 @@ def test_a_held_packet_waits_no_longer_than_told() -> None:
     assert direction.counts.reordered == 0
 
 
+def test_packets_inside_keep_what_was_set_when_they_came() -> None:
+    direction = Direction("seed", Impairment(delay=0.1, reorder=1.0, reorder_wait=0.3))
+    direction.offer(packet(1), 0.0)
+    direction.set(Impairment(delay=0.1, reorder=1.0, reorder_wait=5.0), 0.2)
+    direction.offer(packet(2), 0.2)
+    assert numbers(direction.take(0.41)) == [1]
+    assert direction.next_due() == pytest.approx(5.3)
+
+
 def test_the_rate_spaces_packets_by_their_length() -> None:
     direction = Direction("seed", Impairment(rate=8000, delay=1.0))  # 100 bytes take 0.1 s
     left = sent(direction, 10, every=0.0)

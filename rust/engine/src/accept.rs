@@ -1,5 +1,5 @@
 //! A listener's side of the upgrade, on a worker: TLS, HTTP request, subprotocol `sip`, or the misbehaviour asked for.
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,10 +36,7 @@ pub(crate) fn accept_websocket(
             Stream::Server(Box::new(StreamOwned::new(connection, wire)))
         }
     };
-    #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
-    let answer = |request: &Request, response: Response| answer(welcome, request, response);
-    let upgraded =
-        accept_hdr_with_config(stream, answer, Some(websocket_config())).map_err(|error| error.to_string())?;
+    let upgraded = upgrade(stream, welcome)?;
     let socket = WebSocket::new(upgraded).map_err(text)?;
     Ok(Box::new(OpenWebSocket {
         socket,
@@ -47,6 +44,13 @@ pub(crate) fn accept_websocket(
         remote,
         interfaces: usable_now(local, remote, SocketOptions::default()),
     }))
+}
+
+/// Reads the HTTP request and answers it.
+pub(crate) fn upgrade<S: Read + Write>(stream: S, welcome: Welcome) -> Result<tungstenite::WebSocket<S>, String> {
+    #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
+    let answer = |request: &Request, response: Response| answer(welcome, request, response);
+    accept_hdr_with_config(stream, answer, Some(websocket_config())).map_err(|error| error.to_string())
 }
 
 #[expect(clippy::result_large_err, reason = "tungstenite's signature")]

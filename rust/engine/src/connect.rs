@@ -1,5 +1,5 @@
 //! Opening a client's WebSocket: name, TCP, TLS, HTTP upgrade with subprotocol `sip` (RFC 7118 §4), each within a time limit.
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -216,16 +216,18 @@ impl Attempt {
         let request = self
             .request()
             .map_err(|error| final_failure(TransportStep::Upgrade, error.to_string()))?;
-        let upgraded = client::client_with_config(request, stream, Some(websocket_config()));
-        let (websocket, _) = upgraded.map_err(|error| match error {
-            HandshakeError::Failure(error) => upgrade_failure(&error),
-            HandshakeError::Interrupted(_) => failure(TransportStep::Upgrade, "no answer in time".into()),
-        })?;
+        let websocket = ask_for_upgrade(request, stream)?;
         WebSocket::new(websocket).map_err(|error| io_failure(TransportStep::Upgrade, &error))
     }
 
     fn request(&self) -> Result<HttpRequest, tungstenite::http::Error> {
-        let Target { uri, host, port, tls } = &self.target;
+        self.target.request()
+    }
+}
+
+impl Target {
+    fn request(&self) -> Result<HttpRequest, tungstenite::http::Error> {
+        let Self { uri, host, port, tls } = self;
         let default = if *tls { 443 } else { 80 };
         let host = if *port == default {
             host.clone()
@@ -242,6 +244,27 @@ impl Attempt {
             .header("Sec-WebSocket-Protocol", "sip")
             .body(())
     }
+}
+
+/// Sends the HTTP request and reads what the server answers.
+fn ask_for_upgrade<S: Read + Write>(
+    request: HttpRequest,
+    stream: S,
+) -> Result<tungstenite::WebSocket<S>, TransportFailure> {
+    let upgraded = client::client_with_config(request, stream, Some(websocket_config()));
+    upgraded.map(|(websocket, _)| websocket).map_err(|error| match error {
+        HandshakeError::Failure(error) => upgrade_failure(&error),
+        HandshakeError::Interrupted(_) => failure(TransportStep::Upgrade, "no answer in time".into()),
+    })
+}
+
+/// The upgrade of a client to this URI, for [`crate::survival`].
+pub(crate) fn upgrade_on<S: Read + Write>(uri: &str, stream: S) -> Result<tungstenite::WebSocket<S>, TransportFailure> {
+    let request = parse_target(uri)?.request();
+    ask_for_upgrade(
+        request.map_err(|error| final_failure(TransportStep::Upgrade, error.to_string()))?,
+        stream,
+    )
 }
 
 /// TLS with a server that must prove to be `host`.

@@ -1,4 +1,5 @@
 //! Driver threads: each drives the agents of any number of clients and listeners; no interpreter, no lock on its way.
+mod backlog;
 mod call_streams;
 mod calls;
 mod line;

@@ -138,11 +138,6 @@ impl<A: Agent> Listener<A> {
         Ok(self.mailbox.stats(agent, call))
     }
 
-    /// Ends one agent and closes its connection.
-    pub fn close_agent(&self, agent: AgentId) -> Result<(), EngineError> {
-        self.send(agent, Directive::Close)
-    }
-
     /// Closes the port and ends all agents. Doing it again does nothing.
     pub fn close(&self) -> Result<(), EngineError> {
         self.check_process()?;

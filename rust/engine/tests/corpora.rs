@@ -11,6 +11,8 @@ type Check = fn(&[u8]) -> bool;
 const TARGETS: &[(&str, Check)] = &[
     ("websocket_frames", survival::frames_survive),
     ("proxy_answer", survival::proxy_answer_survives),
+    ("upgrade_answer", survival::upgrade_answer_survives),
+    ("upgrade_request", survival::upgrade_request_survives),
 ];
 
 #[test]

@@ -10,6 +10,8 @@ pub mod misbehaviour;
 pub mod script;
 pub mod server;
 pub mod settings;
+#[doc(hidden)]
+pub mod survival;
 
 mod call;
 mod capabilities;

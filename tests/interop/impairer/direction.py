@@ -32,6 +32,8 @@ class _Waiting:
     came: float = field(compare=False)
     jitter: float = field(compare=False)
     is_held: bool = field(compare=False)
+    under: Impairment = field(compare=False)
+    """What was set when it came."""
     passed_by: int = field(compare=False, default=0)
 
 
@@ -115,7 +117,7 @@ class Direction:
             if self._flying and self._flying[0].due <= due:
                 self._leave(heapq.heappop(self._flying), leaving)
             else:
-                self._release([one for one in self._held if self._held_until(one) <= due], due, leaving)
+                self._release([one for one in self._held if _held_until(one) <= due], due, leaving)
         self.counts.delivered += len(leaving)
         self.counts.delivered_bytes += sum(len(one.packet) for one in leaving)
         return [Departure(one.packet, one.came, one.due) for one in leaving]
@@ -142,7 +144,7 @@ class Direction:
             self.counts.overflowed += 1
         else:
             self._number += 1
-            return _Waiting(now, self._number, packet, now, jitter, is_held)
+            return _Waiting(now, self._number, packet, now, jitter, is_held, settings)
         return None
 
     def _burst_takes_it(self) -> bool:
@@ -170,7 +172,7 @@ class Direction:
                 self._line_free += self._time_on_line(self._line[0].packet)
 
     def _fly(self, waiting: _Waiting, start: float) -> None:
-        settings = self.impairment
+        settings = waiting.under
         waiting.due = start + max(0.0, settings.delay + waiting.jitter)
         if settings.keep_order:
             waiting.due = max(waiting.due, self._last_due)
@@ -179,10 +181,7 @@ class Direction:
 
     def _next_departure(self) -> float:
         flying = self._flying[0].due if self._flying else math.inf
-        return min(flying, min(map(self._held_until, self._held), default=math.inf))
-
-    def _held_until(self, waiting: _Waiting) -> float:
-        return waiting.due + self.impairment.reorder_wait
+        return min(flying, min(map(_held_until, self._held), default=math.inf))
 
     def _leave(self, waiting: _Waiting, leaving: list[_Waiting]) -> None:
         if waiting.is_held:
@@ -191,8 +190,8 @@ class Direction:
         leaving.append(waiting)
         for one in self._held:
             one.passed_by += 1
-        gap = self.impairment.reorder_gap
-        self._release([one for one in self._held if one.passed_by >= gap], waiting.due, leaving)
+        passed = [one for one in self._held if one.passed_by >= one.under.reorder_gap]
+        self._release(passed, waiting.due, leaving)
 
     def _release(self, released: list[_Waiting], due: float, leaving: list[_Waiting]) -> None:
         for one in released:
@@ -200,3 +199,7 @@ class Direction:
             one.due = due
             self.counts.reordered += one.passed_by > 0
             leaving.append(one)
+
+
+def _held_until(waiting: _Waiting) -> float:
+    return waiting.due + waiting.under.reorder_wait

@@ -1,6 +1,9 @@
 //! The loop of a driver thread: waits for sockets, notes and deadlines, and serves one small item of work after the other.
+mod ports;
+mod watching;
+
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use std::time::{Duration, Instant};
 use c2c_proto::io::CallId;
 use mio::{Events, Poll, Token};
 
+use super::backlog::Backlog;
 use super::port::Port;
 use super::seat::{Floor, Life, Seat};
 use super::sources::{Source, Sources};
@@ -19,11 +23,9 @@ use super::watch::Watch;
 use super::{Counts, Inbox, Note};
 use crate::agent::Agent;
 use crate::audio_ring::{end_reader, end_writer};
-use crate::local_network::LocalNetwork;
 use crate::logs::{LogSink, with_sink};
 use crate::mailbox::{AgentId, Directive, Mailbox, Notice};
 use crate::slots::Slots;
-use crate::websocket::OpenWebSocket;
 use crate::workers::Workers;
 
 /// The token of the driver's wake-up.
@@ -43,7 +45,7 @@ pub(crate) struct Reactor<A: Agent> {
     poll: Poll,
     notes: Receiver<Note<A>>,
     notes_wait: bool,
-    backlog: VecDeque<Token>,
+    backlog: Backlog,
     seats: HashMap<AgentId, Seat<A>>,
     ports: HashMap<AgentId, Port<A>>,
     timers: Timers,
@@ -69,7 +71,7 @@ impl<A: Agent + 'static> Reactor<A> {
             poll,
             notes,
             notes_wait: false,
-            backlog: VecDeque::new(),
+            backlog: Backlog::default(),
             seats: HashMap::new(),
             ports: HashMap::new(),
             timers: Timers::default(),
@@ -87,12 +89,13 @@ impl<A: Agent + 'static> Reactor<A> {
                 result => result?,
             }
             self.notes_wait |= events.iter().any(|event| event.token() == WAKE);
-            self.backlog.extend(
-                events
-                    .iter()
-                    .map(mio::event::Event::token)
-                    .filter(|token| *token != WAKE),
-            );
+            for token in events
+                .iter()
+                .map(mio::event::Event::token)
+                .filter(|token| *token != WAKE)
+            {
+                self.backlog.push(token);
+            }
             self.run_slots();
             self.take_notes();
             self.serve_backlog();
@@ -158,10 +161,7 @@ impl<A: Agent + 'static> Reactor<A> {
                 self.serve(id, |_, _, _| ());
             }
             Note::Listen(id, socket, options, mailbox) => {
-                match Port::open(id, socket, *options, mailbox.clone(), &mut self.floor.sources) {
-                    Ok(port) => drop(self.ports.insert(id, port)),
-                    Err(error) => end_owner(&mailbox, Some(format!("watching the port: {error}"))),
-                }
+                self.listen(id, socket, *options, mailbox);
             }
             Note::Commands(mailbox) => {
                 for (id, directive) in mailbox.receive() {
@@ -199,39 +199,12 @@ impl<A: Agent + 'static> Reactor<A> {
         }
     }
 
-    fn upgraded(&mut self, listener: AgentId, result: Result<Box<OpenWebSocket>, String>) {
-        let Some(port) = self.ports.get_mut(&listener) else {
-            return;
-        };
-        let mailbox = port.mailbox.clone();
-        let sink: Arc<dyn LogSink> = mailbox.clone();
-        let made = with_sink(&sink, || match result {
-            Ok(open) => {
-                catch_unwind(AssertUnwindSafe(|| port.make_agent(open.remote))).map(|agent| Some((open, agent)))
-            }
-            Err(cause) => {
-                tracing::debug!("a connection was not upgraded: {cause}");
-                Ok(None)
-            }
-        });
-        match made {
-            Ok(Some((open, agent))) => {
-                let id = AgentId::next();
-                mailbox.tell_end(Notice::Accepted(id, open.remote));
-                self.seats.insert(id, Seat::of_listener(id, listener, agent, mailbox));
-                self.serve(id, |seat, floor, now| seat.take_socket(floor, *open, now));
-            }
-            Ok(None) => {}
-            Err(panic) => self.close_port(listener, Some(panic_text(&*panic))),
-        }
-    }
-
     /// Visits sockets that are ready, a few reads each, so that none keeps the others waiting.
     fn serve_backlog(&mut self) {
         for _ in 0..VISITS.min(self.backlog.len()) {
-            let Some(token) = self.backlog.pop_front() else { return };
+            let Some(token) = self.backlog.pop() else { return };
             if self.visit(token) {
-                self.backlog.push_back(token);
+                self.backlog.push(token);
             }
             self.run_slots();
         }
@@ -260,19 +233,6 @@ impl<A: Agent + 'static> Reactor<A> {
         true
     }
 
-    fn accept(&mut self, id: AgentId) -> Option<bool> {
-        let port = self.ports.get_mut(&id)?;
-        let sink: Arc<dyn LogSink> = port.mailbox.clone();
-        let floor = &self.floor;
-        match with_sink(&sink, || catch_unwind(AssertUnwindSafe(|| port.accept(floor)))) {
-            Ok(more) => Some(more),
-            Err(panic) => {
-                self.close_port(id, Some(panic_text(&*panic)));
-                None
-            }
-        }
-    }
-
     fn run_timers(&mut self) {
         let now = Instant::now();
         while let Some(id) = self.timers.pop_due(now) {
@@ -281,37 +241,6 @@ impl<A: Agent + 'static> Reactor<A> {
                 self.timers.set(id, Some(now + SHORTEST_TIMER));
             }
             self.run_slots();
-        }
-    }
-
-    /// Has the machine's addresses looked at when it is time.
-    fn run_watch(&mut self) {
-        let now = Instant::now();
-        let due = self.floor.watch.due(self.floor.slots.deadline().is_some(), now);
-        if due.is_none_or(|due| due > now) {
-            return;
-        }
-        let servers = self.seats.values().filter_map(Seat::server);
-        let servers = self.floor.watch.start(servers, now);
-        if servers.is_empty() {
-            return self.floor.watch.give_up();
-        }
-        let inbox = self.floor.inbox.clone();
-        let is_looked_for = self.floor.lookers.submit(move || {
-            inbox.send(Note::Looked(LocalNetwork::look(&servers)));
-        });
-        if !is_looked_for {
-            self.floor.watch.give_up();
-        }
-    }
-
-    /// Tells the clients of other addresses, and those whose connection's own is gone.
-    fn looked(&mut self, seen: Option<LocalNetwork>) {
-        let is_news = self.floor.watch.finish(seen);
-        let clients = self.seats.values().filter(|seat| seat.server().is_some());
-        let clients: Vec<AgentId> = clients.map(Seat::id).collect();
-        for client in clients {
-            self.serve(client, |seat, floor, now| seat.look(floor, is_news, now));
         }
     }
 
@@ -377,22 +306,6 @@ impl<A: Agent + 'static> Reactor<A> {
         mailbox.tell_end(Notice::Closed(id));
     }
 
-    fn close_port(&mut self, id: AgentId, failure: Option<String>) {
-        let Some(port) = self.ports.remove(&id) else { return };
-        let mailbox = port.mailbox.clone();
-        port.close(&mut self.floor.sources);
-        let agents: Vec<AgentId> = self
-            .seats
-            .iter()
-            .filter(|(_, seat)| seat.owner() == id)
-            .map(|(id, _)| *id)
-            .collect();
-        for agent in agents {
-            self.end(agent, None);
-        }
-        end_owner(&mailbox, failure);
-    }
-
     fn end_all(&mut self) {
         self.finishing = true;
         let ports: Vec<AgentId> = self.ports.keys().copied().collect();
@@ -404,13 +317,6 @@ impl<A: Agent + 'static> Reactor<A> {
             self.serve(seat, |seat, _, now| seat.leave(now));
         }
     }
-}
-
-fn end_owner<C, E>(mailbox: &Mailbox<C, E>, failure: Option<String>) {
-    if let Some(cause) = failure {
-        mailbox.tell_end(Notice::OwnerFailed(cause));
-    }
-    mailbox.tell_end(Notice::OwnerClosed);
 }
 
 /// What a panic said, for the owner.

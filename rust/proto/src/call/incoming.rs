@@ -54,6 +54,10 @@ impl Call {
             refuse_type(&invite, ctx);
             return None;
         }
+        if !accepts_sdp(&invite) {
+            ctx.refuse(&invite, 406, "Not Acceptable");
+            return None;
+        }
         let tag = ctx.token();
         let first_cseq = 1 + ctx.core.random.below(9999) as u32;
         let Ok(dialog) = Dialog::from_request(&invite, &tag, first_cseq) else {
@@ -196,4 +200,16 @@ impl Call {
             ctx,
         );
     }
+}
+
+/// Whether the caller takes an answer in SDP: it does unless its Accept leaves that out (RFC 3261 §20.1, §21.4.7).
+fn accepts_sdp(invite: &Request) -> bool {
+    let mut ranges = invite.headers.values(HeaderName::Accept);
+    let is_sdp = |range: &str| {
+        let range = range.split(';').next().unwrap_or_default().trim_ascii();
+        ["application/sdp", "application/*", "*/*"]
+            .iter()
+            .any(|sdp| sdp.eq_ignore_ascii_case(range))
+    };
+    invite.headers.get(HeaderName::Accept).is_none() || ranges.any(is_sdp)
 }

@@ -89,8 +89,11 @@ fn refuse_while_ringing(request: &Request, ctx: &mut Context<'_>) {
     }
 }
 
-/// 405 with what is allowed (RFC 3261 §8.2.1).
+/// 405 with what is allowed (RFC 3261 §8.2.1), or 501 to a method that nobody knows (§21.5.2).
 pub(crate) fn refuse_method(request: &Request, ctx: &mut Context<'_>) {
+    if matches!(request.method, Method::Other(_)) {
+        return ctx.refuse(request, 501, "Not Implemented");
+    }
     let mut response = ctx.response(request, 405, "Method Not Allowed");
     response.headers.push(HeaderName::Allow, ALLOW);
     ctx.respond(request, response);

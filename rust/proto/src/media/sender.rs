@@ -168,13 +168,6 @@ impl AudioSender {
         Ok(())
     }
 
-    /// Encodes differently from the next frame on.
-    pub fn set_opus_settings(&mut self, settings: OpusSettings) -> Result<(), CodecError> {
-        self.encoder = Encoder::new(self.encoder.codec(), self.encoder.rate(), settings)?;
-        self.settings = settings;
-        Ok(())
-    }
-
     /// Codec in use.
     pub fn codec(&self) -> Codec {
         self.encoder.codec()

@@ -12,9 +12,13 @@ use super::srtp::{Srtp, SrtpProfile};
 use super::timing_random::TimingRandom;
 use crate::io::{ClockOrigin, RandomSource, Secret};
 
+pub use handshake::handshake_survives;
+pub use pair::media_session_survives;
 pub use servers::{gatherer_survives, server_url_survives};
 pub use sound::{sound_survives, wav_survives};
 
+mod handshake;
+mod pair;
 mod servers;
 mod sound;
 

@@ -1,7 +1,7 @@
 //! SIP URIs (RFC 3261 §19.1, §25.1); parameters keep their order and spelling, since proxies put state into them.
 use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::header::Params;
@@ -313,7 +313,7 @@ pub(crate) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
     let host_end = match text.strip_prefix('[') {
         Some(rest) => {
             let end = rest.find(']')?;
-            rest.get(..end)?.parse::<Ipv6Addr>().ok()?;
+            rest.get(..end).filter(|address| is_ipv6(address))?;
             end + 2
         }
         None => text.bytes().position(is_no_name).unwrap_or(text.len()),
@@ -323,6 +323,14 @@ pub(crate) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
         Some(port) => Some((host, Some(decimal_port(port)?))),
         None => rest.is_empty().then_some((host, None)),
     }
+}
+
+/// Also with three colons before an embedded IPv4 address: RFC 3261's grammar asks for them by mistake, and "an
+/// implementation must tolerate both" (RFC 5118 §4.10).
+fn is_ipv6(text: &str) -> bool {
+    let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+    let has_bug = |(before, v4): (&str, &str)| v4.parse::<Ipv4Addr>().is_ok() && is_address(&format!("{before}::{v4}"));
+    is_address(text) || text.rsplit_once(":::").is_some_and(has_bug)
 }
 
 /// A port of digits only.

@@ -207,6 +207,8 @@ fn answer_stranger(request: &Request, ctx: &mut Context<'_>) {
     match &request.method {
         Method::Ack => {}
         Method::Cancel => answer_cancel(request, ctx),
+        // the method comes before the address (RFC 3261 §8.2.1)
+        Method::Register | Method::Other(_) => refuse_method(request, ctx),
         _ if uri.scheme() != "sip" => ctx.refuse(request, 416, "Unsupported URI Scheme"),
         _ if is_tagged => ctx.refuse(request, 481, "Call/Transaction Does Not Exist"),
         _ if !ctx.signaling.identity.is_addressed_by(uri) => ctx.refuse(request, 404, "Not Found"),

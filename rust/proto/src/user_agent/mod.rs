@@ -214,6 +214,11 @@ impl UserAgent {
             .map_or(0, |session| session.signaling.transactions.len())
     }
 
+    /// How many calls are kept: those that go on, and those of which a transaction, a relay or a BYE is left.
+    pub fn calls(&self) -> usize {
+        self.session.as_ref().map_or(0, |session| session.calls.len())
+    }
+
     /// The session, and the context in which its parts work.
     fn session(&mut self, now: Instant) -> Option<(SessionParts<'_>, Context<'_>)> {
         let Session {

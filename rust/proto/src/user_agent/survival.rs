@@ -3,22 +3,24 @@
 //! `user_agent_inputs` and the replay of its corpus share this.
 mod far_side;
 mod ledger;
+mod network;
+mod surroundings;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::UserAgent;
-use crate::dtmf::{DtmfRequest, DtmfTransport};
 use crate::io::{
-    AudioPort, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, KeepAlive, Output, RandomSource, Secret,
-    SipSettings, TransportFailure, TransportInput, TransportStep, UdpInput,
+    CallId, ClockOrigin, Command, Datagram, Event, Output, TransportFailure, TransportInput, TransportStep, UdpInput,
 };
 use crate::media::clip::Clip;
 use crate::media::servers::IceConfig;
 use crate::media::survival;
 use far_side::FarSide;
 use ledger::Ledger;
+use network::Asked;
+use surroundings::{Counting, Silence, servers, settings, tones};
 
 /// Longest script that is run; what follows is left out.
 const MAX_SCRIPT: usize = 4096;
@@ -26,6 +28,8 @@ const MAX_SCRIPT: usize = 4096;
 const MAX_TIMEOUTS: usize = 20_000;
 /// Most timeouts that may be due at one moment.
 const MAX_AT_ONCE: usize = 200;
+/// When the last of a client's timers has run out: the limit of a lost connection, and twice that of a transaction.
+const SILENCE: Duration = Duration::from_secs(200);
 /// Close code of a connection that is dropped: its end is told at once.
 const DROPPED: u16 = 1006;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -35,6 +39,10 @@ pub fn inputs_survive(script: &[u8], now: Instant) -> bool {
     let script = script.get(..MAX_SCRIPT).unwrap_or(script);
     World::new(script, now).is_some_and(|mut world| {
         world.run();
+        // every other script ends with what goes on still going on
+        if script.len().is_multiple_of(2) {
+            world.fall_silent();
+        }
         world.finish();
         world.is_legal()
     })
@@ -54,8 +62,11 @@ struct World<'a> {
     current: CallId,
     /// The last one that the far side placed.
     newest_incoming: CallId,
+    asked: Asked,
     timeouts: usize,
     is_stuck: bool,
+    /// Something was left though every call had ended.
+    is_restless: bool,
 }
 
 impl<'a> World<'a> {
@@ -75,8 +86,10 @@ impl<'a> World<'a> {
             calls: 0,
             current: CallId(1),
             newest_incoming: CallId::FIRST_INCOMING,
+            asked: Asked::default(),
             timeouts: 0,
             is_stuck: false,
+            is_restless: false,
         })
     }
 
@@ -90,7 +103,8 @@ impl<'a> World<'a> {
     /// Inputs by letter; capitals are the variant of the small letter. Any other byte is passed over.
     fn step(&mut self, input: u8) {
         match input {
-            b'c' | b'C' => self.connect(input == b'C'),
+            b'c' | b'C' => self.connect(input == b'C', IceConfig::default()),
+            b'D' => self.connect(false, servers()),
             b'd' => self.command(Command::Disconnect),
             b'l' => self.command(Command::NetworkChanged),
             b'j' | b'J' => self.readdress(input == b'J'),
@@ -101,7 +115,7 @@ impl<'a> World<'a> {
             b'L' => self.agent.handle_transport(TransportInput::Alive, self.now),
             b'Q' => self.command(Command::Retry),
             b'K' => self.fail(TransportStep::Upgrade, Some(401), true),
-            b'N' => self.command(Command::Renew(Some(Box::new(settings(true))))),
+            b'N' => self.command(Command::Renew(Some(Box::new(settings(true, IceConfig::default()))))),
             b'O' => self.command(Command::Renew(None)),
             b's' => self.start_call(),
             b'0'..=b'9' => self.current = CallId(u64::from(input - b'0')),
@@ -117,6 +131,10 @@ impl<'a> World<'a> {
             b'h' => self.far.forget_latest(),
             b'z' => self.far.change_branch(),
             b'n' => self.damage(),
+            b'X' => self.far.change_description(),
+            b'W' | b'Z' => self.answer_network(input == b'W'),
+            b'M' => self.stream_bytes(),
+            b'Y' => self.server_datagram(),
             b'a' | b'A' | b'r' | b'R' | b'I' | b'S' | b'y' | b'm' => self.say(input),
             _ => {}
         }
@@ -162,8 +180,8 @@ impl<'a> World<'a> {
         taken
     }
 
-    fn connect(&mut self, register: bool) {
-        self.command(Command::Connect(Box::new(settings(register))));
+    fn connect(&mut self, register: bool, ice: IceConfig) {
+        self.command(Command::Connect(Box::new(settings(register, ice))));
     }
 
     fn open(&mut self) {
@@ -322,10 +340,24 @@ impl<'a> World<'a> {
                 Output::CloseWebSocket(DROPPED) => self.close(),
                 Output::Send(bytes) => self.far.hear(&bytes),
                 Output::BindUdp { call, .. } => self.unbound.push(call),
+                Output::Network(call, request) => self.asked.request(call, request),
+                Output::Transmit(call, transmit) => self.asked.transmit(call, transmit),
                 Output::Event(Event::CallCreated(state)) if state.incoming => self.newest_incoming = state.call,
                 _ => {}
             }
         }
+    }
+
+    /// The owner ends every call, and nobody says anything any more: then nothing is left, though nobody disconnected.
+    fn fall_silent(&mut self) {
+        self.timeouts = 0;
+        for call in self.ledger.calls() {
+            self.command(Command::EndCall { call, reason: None });
+            self.drain();
+        }
+        self.wait(SILENCE);
+        let left = self.agent.transactions() + self.agent.calls();
+        self.is_restless |= left > 0 || self.agent.poll_timeout().is_some() || !self.ledger.is_at_rest();
     }
 
     /// The client disconnects, and the driver does what it is asked for.
@@ -342,83 +374,8 @@ impl<'a> World<'a> {
 
     fn is_legal(&self) -> bool {
         let is_over = self.agent.poll_timeout().is_none() && self.agent.transactions() == 0;
-        is_over && !self.is_stuck && self.far.understands_all() && self.ledger.is_legal(self.calls)
+        is_over && !self.is_stuck && !self.is_restless && self.far.understands_all() && self.ledger.is_legal(self.calls)
     }
-}
-
-/// A user who registers also sends keep-alives and takes calls.
-fn settings(register: bool) -> SipSettings {
-    let mut keep_alive = KeepAlive::default();
-    if !register {
-        keep_alive.interval = Duration::ZERO;
-    }
-    SipSettings {
-        websocket_uri: "wss://far.example".to_owned(),
-        user: "us".to_owned(),
-        realm: "far.example".to_owned(),
-        username: "us".to_owned(),
-        password: Secret("secret".to_owned()),
-        register,
-        user_agent: "c2c".to_owned(),
-        register_expires: 600,
-        session_expires: 90,
-        local_address: None,
-        ice: IceConfig::default(),
-        reconnect_limit: Duration::from_secs(60),
-        keep_alive,
-        policy: CallPolicy {
-            accept_incoming: register,
-            ..CallPolicy::default()
-        },
-        refuse_md5: false,
-    }
-}
-
-fn tones(by_info: bool) -> DtmfRequest {
-    DtmfRequest {
-        tones: "1,#".to_owned(),
-        transport: if by_info {
-            DtmfTransport::Info
-        } else {
-            DtmfTransport::Rfc4733
-        },
-        duration: None,
-        inter_tone_gap: None,
-    }
-}
-
-/// Draws what differs each time.
-struct Counting(u64);
-
-impl RandomSource for Counting {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            *byte = self.0.to_be_bytes().into_iter().next().unwrap_or(0);
-        }
-    }
-}
-
-/// Nobody plays, nobody listens.
-struct Silence;
-
-impl AudioPort for Silence {
-    fn outgoing_rate(&self) -> Option<u32> {
-        None
-    }
-
-    fn pull(&mut self, _frame: &mut [i16]) -> bool {
-        false
-    }
-
-    fn incoming_rates(&self) -> Vec<u32> {
-        Vec::new()
-    }
-
-    fn push(&mut self, _rate: u32, _samples: &[i16], _position: u64) {}
 }
 
 #[cfg(test)]

@@ -2,20 +2,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::support::network::Flying;
+use crate::support::stun_server::{ALLOCATED, CREDENTIAL, REFRESHED, allocation, challenge, mapped, signed, stun};
 use crate::support::{CALL, Rig};
 use c2c_proto::io::{Command, Event, NetworkInput, NetworkRequest, Secret, SipSettings, Stage, StreamId};
 use c2c_proto::media::servers::{IceConfig, IceServerSettings, IceTransportPolicy};
-use md5::{Digest, Md5};
-use rtc_stun::crypto::RTCCryptoProvider;
-use rtc_stun::crypto::providers::AwsLcRsProvider;
-use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{Message, Setter};
 
 const SERVER: &str = "127.0.0.1:3478";
-const CREDENTIAL: &str = "a credential";
-const ALLOCATED: u16 = 0x0103;
-const REFRESHED: u16 = 0x0104;
-const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 
 /// Connected, with these servers.
 fn rig(urls: &[&str], policy: IceTransportPolicy) -> Rig {
@@ -56,58 +48,6 @@ fn warnings(rig: &Rig) -> Vec<String> {
     texts.collect()
 }
 
-/// A STUN message with the transaction id of the request that it answers.
-fn stun(kind: u16, request: &[u8], attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (number, value) in attributes {
-        body.extend(number.to_be_bytes());
-        body.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
-        body.extend(value);
-        body.resize(body.len().next_multiple_of(4), 0);
-    }
-    let length = u16::try_from(body.len()).unwrap();
-    [
-        &kind.to_be_bytes()[..],
-        &length.to_be_bytes(),
-        &MAGIC_COOKIE,
-        &request[8..20],
-        &body,
-    ]
-    .concat()
-}
-
-/// XOR-MAPPED-ADDRESS of 203.0.113.7:4000 (0x0fa0) (RFC 8489 §14.2).
-fn mapped() -> (u16, Vec<u8>) {
-    let port = 0x0fa0_u16 ^ 0x2112;
-    let ip = [203, 0, 113, 7]
-        .iter()
-        .zip(MAGIC_COOKIE)
-        .map(|(byte, mask)| byte ^ mask);
-    (0x0020, [0, 1].into_iter().chain(port.to_be_bytes()).chain(ip).collect())
-}
-
-/// 401 with realm and nonce.
-fn challenge(request: &[u8]) -> Vec<u8> {
-    let attributes = [
-        (0x0009, vec![0, 0, 4, 1]),
-        (0x0014, b"realm".to_vec()),
-        (0x0015, b"nonce".to_vec()),
-    ];
-    stun(0x0113, request, &attributes)
-}
-
-/// A success with MESSAGE-INTEGRITY.
-fn signed(kind: u16, request: &[u8], attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut message = Message::new();
-    message.raw = stun(kind, request, attributes);
-    message.decode().unwrap();
-    let key = Md5::digest(format!("user:realm:{CREDENTIAL}"));
-    let crypto = AwsLcRsProvider::new();
-    let integrity = MessageIntegrity::new_raw_integrity_with_provider(key.as_slice(), crypto.crypto());
-    integrity.add_to(&mut message).unwrap();
-    message.raw
-}
-
 /// The request that is under way to the server; it arrives now.
 fn asked(rig: &mut Rig) -> Flying {
     let request = rig.network.sent_to(SERVER.parse().unwrap()).expect("it is asked");
@@ -126,10 +66,7 @@ fn relayed() -> Rig {
     let request = asked(&mut rig);
     reply(&mut rig, &request, challenge(&request.payload));
     let request = asked(&mut rig);
-    let (number, mut relay) = mapped();
-    relay[7] ^= 1;
-    let attributes = [(0x0016, relay), (number, mapped().1), (0x000d, vec![0, 0, 2, 88])];
-    reply(&mut rig, &request, signed(ALLOCATED, &request.payload, &attributes));
+    reply(&mut rig, &request, signed(ALLOCATED, &request.payload, &allocation()));
     let invite = rig.hear("INVITE");
     assert!(
         invite.body.contains("203.0.113.6 4000 typ relay raddr 0.0.0.0 rport 9"),

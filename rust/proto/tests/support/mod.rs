@@ -7,6 +7,7 @@ pub(crate) mod network;
 pub(crate) mod random;
 pub(crate) mod registrar;
 pub(crate) mod rig;
+pub(crate) mod stun_server;
 
 pub(crate) use messages::{Heard, ServerDialog};
 pub(crate) use rig::{CALL, Rig};

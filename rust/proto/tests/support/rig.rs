@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use c2c_proto::io::{
-    CallEnd, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, KeepAliveKind,
+    CallEnd, CallId, CallPolicy, ClockOrigin, Command, Datagram, Event, FRAME, KeepAlive, KeepAliveKind, NetworkInput,
     NetworkRequest, Originator, Output, Secret, SipSettings, Transmit, TransportFailure, TransportInput, TransportStep,
     UdpInput,
 };
@@ -49,6 +49,8 @@ pub(crate) struct Rig {
     /// No sound is made and played: long calls are over sooner.
     pub(crate) is_deaf: bool,
     pub(crate) bind_requests: Vec<Vec<IpAddr>>,
+    /// Those that the scenario has not answered.
+    pub(crate) unbound: VecDeque<(CallId, Vec<IpAddr>)>,
     /// What calls ask of the network, for the scenario to answer.
     pub(crate) requests: VecDeque<(CallId, NetworkRequest)>,
     /// Addresses that the machine lost: nothing comes to them, and sending from them is refused.
@@ -92,6 +94,7 @@ impl Rig {
             binds: true,
             is_deaf: false,
             bind_requests: Vec::new(),
+            unbound: VecDeque::new(),
             requests: VecDeque::new(),
             gone: BTreeSet::new(),
             closed_sockets: Vec::new(),
@@ -245,6 +248,33 @@ impl Rig {
 
     pub(crate) fn udp(&mut self, call: CallId, input: UdpInput) {
         self.agent.handle_udp(call, input, self.now);
+        self.settle();
+    }
+
+    /// The oldest `BindUdp` that waits is answered; the sockets of a call that was released meanwhile are closed at once.
+    pub(crate) fn bind_next(&mut self, succeeds: bool) {
+        let Some((call, addresses)) = self.unbound.pop_front() else {
+            return;
+        };
+        if self.released.contains(&call) {
+        } else if succeeds {
+            self.bound(call, addresses);
+        } else {
+            let failed = UdpInput::Failed("no ports left".into());
+            self.agent.handle_udp(call, failed, self.now);
+        }
+        self.settle();
+    }
+
+    /// Sockets of calls that have not been given back.
+    pub(crate) fn sockets_in_use(&self) -> usize {
+        let in_use = self.ports.values().filter(|call| !self.released.contains(call));
+        in_use.count()
+    }
+
+    /// What a call asked of the network was done, or not.
+    pub(crate) fn network_input(&mut self, call: CallId, input: NetworkInput<'_>) {
+        self.agent.handle_network(call, input, self.now);
         self.settle();
     }
 
@@ -522,20 +552,26 @@ impl Rig {
     fn bind(&mut self, call: CallId, addresses: Vec<IpAddr>) {
         self.bind_requests.push(addresses.clone());
         if self.binds {
-            let gone = self.gone.clone();
-            let addresses: Vec<IpAddr> = addresses.into_iter().filter(|ip| !gone.contains(ip)).collect();
-            if addresses.is_empty() {
-                let failed = UdpInput::Failed("no such address".into());
-                return self.agent.handle_udp(call, failed, self.now);
-            }
-            let sockets = addresses.into_iter().map(|address| {
-                self.next_port += 1;
-                self.ports.insert(self.next_port, call);
-                SocketAddr::new(address, self.next_port)
-            });
-            let sockets = sockets.collect();
-            self.agent.handle_udp(call, UdpInput::Bound(sockets), self.now);
+            self.bound(call, addresses);
+        } else {
+            self.unbound.push_back((call, addresses));
         }
+    }
+
+    fn bound(&mut self, call: CallId, addresses: Vec<IpAddr>) {
+        let gone = self.gone.clone();
+        let addresses: Vec<IpAddr> = addresses.into_iter().filter(|ip| !gone.contains(ip)).collect();
+        if addresses.is_empty() {
+            let failed = UdpInput::Failed("no such address".into());
+            return self.agent.handle_udp(call, failed, self.now);
+        }
+        let sockets = addresses.into_iter().map(|address| {
+            self.next_port += 1;
+            self.ports.insert(self.next_port, call);
+            SocketAddr::new(address, self.next_port)
+        });
+        let sockets = sockets.collect();
+        self.agent.handle_udp(call, UdpInput::Bound(sockets), self.now);
     }
 }
 

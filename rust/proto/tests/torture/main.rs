@@ -1,7 +1,7 @@
 //! The torture messages of RFC 4475 and RFC 5118: what is read of each, and what our user agent answers to it.
 //!
 //! Our role decides the answers: a client behind one WebSocket, to which nobody places calls (403), which is no registrar
-//! (requests to a domain are for somebody else: 404), and which takes part in no dialog here (481).
+//! (405), and which takes part in no dialog here (481).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,7 +13,7 @@ mod values;
 
 use std::collections::BTreeMap;
 
-use c2c_proto::io::{Command, SipSettings};
+use c2c_proto::io::{CallPolicy, Command, SipSettings};
 use c2c_proto::sip::roundtrip::message_survives;
 use c2c_proto::sip::{Message, ParseError};
 use sha2::{Digest, Sha256};
@@ -82,6 +82,34 @@ fn messages_are_those_of_the_archive() {
     }
 }
 
+/// Where calls are taken, their bodies and what they accept are looked at.
+#[test]
+fn calls_are_taken() {
+    for (name, status) in [("invut", 415), ("sdp01", 406)] {
+        let mut rig = client_of("user", true);
+        rig.say_bytes(&sample(name).bytes);
+        assert_eq!(rig.hear_status(), status, "{name}");
+        check_rest(&rig, 0, name);
+    }
+}
+
+/// RFC 3261 §8.2.2.3.
+#[test]
+fn unsupported_options_are_named() {
+    let mut rig = client_of("user", false);
+    rig.say_bytes(&sample("bext01").bytes);
+    let answer = rig.hear("SIP/2.0");
+    assert_eq!(
+        (answer.second(), answer.header("Unsupported")),
+        ("420", "nothingSupportsThis,nothingSupportsThisEither")
+    );
+}
+
+fn sample(name: &str) -> Sample {
+    let mut samples = samples_of_rfc4475().into_iter();
+    samples.find(|sample| sample.name == name).unwrap()
+}
+
 fn samples_of_rfc4475() -> Vec<Sample> {
     let files = [
         include_str!("valid.txt"),
@@ -141,7 +169,7 @@ fn check_values(read: Result<Message, ParseError>, sample: &Sample, expected: &[
 
 /// The answer has the request's Vias, From, Call-ID and CSeq, and its To with a tag (RFC 3261 §8.2.6.2).
 fn check_answer(sample: &Sample, user: &str, status: u16, malformed: u64, told: &str) {
-    let mut rig = client_of(user);
+    let mut rig = client_of(user, false);
     rig.say_bytes(&sample.bytes);
     let bytes = rig.inbox.pop_front().unwrap_or_else(|| panic!("no answer to {told}"));
     let Ok(Message::Response(answer)) = Message::parse(&bytes) else {
@@ -170,7 +198,7 @@ fn check_answer(sample: &Sample, user: &str, status: u16, malformed: u64, told: 
 }
 
 fn check_silence(sample: &Sample, malformed: u64, told: &str) {
-    let mut rig = client_of("user");
+    let mut rig = client_of("user", false);
     rig.say_bytes(&sample.bytes);
     check_rest(&rig, malformed, told);
 }
@@ -182,9 +210,14 @@ fn check_rest(rig: &Rig, malformed: u64, told: &str) {
 }
 
 /// A connected client whose address-of-record has this user.
-fn client_of(user: &str) -> Rig {
+fn client_of(user: &str, takes_calls: bool) -> Rig {
     let mut rig = Rig::new();
+    let policy = CallPolicy {
+        accept_incoming: takes_calls,
+        ..CallPolicy::default()
+    };
     let settings = SipSettings {
+        policy,
         register: false,
         user: user.to_owned(),
         ..Rig::settings()

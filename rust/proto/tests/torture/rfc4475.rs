@@ -36,7 +36,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "intmeth",
         outcome: Answered(
-            405,
+            501,
             "1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*",
             &[
                 ("method", "!interesting-Method0123456789_*+`.%indeed'~"),
@@ -51,7 +51,7 @@ pub(crate) const ROWS: &[Row] = &[
                 ("max-forwards", "255"),
             ],
         ),
-        why: "§3.1.1.2: every character is where it may be; a method that we don't have is not allowed (RFC 3261 §8.2.1)",
+        why: "§3.1.1.2: every character is where it may be; a method that nobody knows gets 501 (RFC 3261 §21.5.2)",
     },
     Row {
         name: "esc01",
@@ -73,7 +73,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "escnull",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[
                 ("to uri user", "null-\0-null"),
@@ -82,12 +82,12 @@ pub(crate) const ROWS: &[Row] = &[
                 ("body", "0"),
             ],
         ),
-        why: "§3.1.1.4: an escaped NUL ends nothing; the REGISTER is for a registrar, which we are not",
+        why: "§3.1.1.4: an escaped NUL ends nothing; a REGISTER is for a registrar, which we are not: 405 (RFC 3261 §8.2.1)",
     },
     Row {
         name: "esc02",
         outcome: Answered(
-            404,
+            501,
             "user",
             &[
                 ("method", "RE%47IST%45R"),
@@ -97,7 +97,7 @@ pub(crate) const ROWS: &[Row] = &[
                 ("header C%6Fntact", "<sip:alias2@host2.example.com>"),
             ],
         ),
-        why: "§3.1.1.5: in methods, header names and tokens a percent sign escapes nothing",
+        why: "§3.1.1.5: in methods, header names and tokens a percent sign escapes nothing, so this is no REGISTER and gets 501",
     },
     Row {
         name: "lwsdisp",
@@ -122,11 +122,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "dblreq",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[("method", "REGISTER"), ("body", "0"), ("cseq", "8 REGISTER")],
         ),
-        why: "§3.1.1.8: what follows Content-Length is ignored, and certainly no second request",
+        why: "§3.1.1.8: what follows Content-Length is ignored, and certainly no second request; we are no registrar",
     },
     Row {
         name: "semiuri",
@@ -238,8 +238,8 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "regbadct",
-        outcome: Answered(404, "user", &[("contact", "malformed"), ("to uri user", "user")]),
-        why: "§3.1.2.13: a registrar would say 400; we are none and never read the Contact, which is malformed",
+        outcome: Answered(405, "user", &[("contact", "malformed"), ("to uri user", "user")]),
+        why: "§3.1.2.13: a registrar would say 400; we are none (405) and never read the Contact, which is malformed",
     },
     Row {
         name: "badaspec",
@@ -307,7 +307,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "unksm2",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[
                 ("to", "isbn:2983792873"),
@@ -324,7 +324,7 @@ pub(crate) const ROWS: &[Row] = &[
             "user",
             &[("header Require", "nothingSupportsThis, nothingSupportsThisEither")],
         ),
-        why: "§3.3.5: Require names what we don't have; Proxy-Require is for proxies",
+        why: "§3.3.5: Require names what we don't have, and Unsupported names it too (`unsupported_options_are_named`); Proxy-Require is for proxies",
     },
     Row {
         name: "invut",
@@ -333,19 +333,19 @@ pub(crate) const ROWS: &[Row] = &[
             "user",
             &[("content-type", "application/unknownformat"), ("body", "40")],
         ),
-        why: "§3.3.6: 415 where calls are taken; here they are refused before anybody looks at the body",
+        why: "§3.3.6: 415 where calls are taken, as `calls_are_taken` shows; here they are refused before anybody looks at the body",
     },
     Row {
         name: "regaut01",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[
                 ("credentials", "-"),
                 ("header Authorization", "NoOneKnowsThisScheme opaque-data=here"),
             ],
         ),
-        why: "§3.3.7: credentials of an unknown scheme are none, and no syntax error",
+        why: "§3.3.7: 405 from an element that is no registrar; credentials of an unknown scheme are none, and no syntax error",
     },
     Row {
         name: "multi01",
@@ -370,7 +370,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "cparam01",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[
                 ("contact", "sip:+19725552222@gw1.example.net"),
@@ -383,7 +383,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "cparam02",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[
                 ("contact param unknownparam", "-"),
@@ -395,7 +395,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "regescrt",
         outcome: Answered(
-            404,
+            405,
             "user",
             &[
                 ("contact uri user", "user"),
@@ -411,7 +411,7 @@ pub(crate) const ROWS: &[Row] = &[
             "user",
             &[("header Accept", "text/nobodyKnowsThis"), ("body", "150")],
         ),
-        why: "§3.3.15: 406 where calls are taken; here they are refused before",
+        why: "§3.3.15: 406 where calls are taken, as `calls_are_taken` shows; here they are refused before",
     },
     Row {
         name: "inv2543",

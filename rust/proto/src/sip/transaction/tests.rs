@@ -309,31 +309,3 @@ mod invite_server {
         assert_eq!(transaction.respond(&answer(&invite(), 200), start()), None);
     }
 }
-
-mod server {
-    use super::*;
-
-    #[test]
-    fn it_repeats_provisional_responses_and_ends_with_the_final_one() {
-        let bye = request(include_str!("../../../tests/data/traces/18-bye.txt"));
-        let mut transaction = ServerTransaction::new(bye.clone());
-        assert_eq!(transaction.handle_retransmission(), None);
-        let trying = transaction.respond(&answer(&bye, 100)).unwrap();
-        assert_eq!(transaction.handle_retransmission(), Some(trying.as_slice()));
-        assert!(transaction.respond(&answer(&bye, 200)).is_some() && transaction.is_terminated());
-        assert_eq!(
-            (
-                transaction.respond(&answer(&bye, 200)),
-                transaction.handle_retransmission()
-            ),
-            (None, None)
-        );
-    }
-
-    #[test]
-    fn a_broken_transport_ends_it() {
-        let mut transaction = ServerTransaction::new(invite());
-        transaction.handle_transport_error();
-        assert!(transaction.is_terminated());
-    }
-}

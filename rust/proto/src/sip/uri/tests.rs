@@ -18,6 +18,27 @@ fn components_are_found() {
 }
 
 #[test]
+fn one_colon_too_many_before_an_embedded_ipv4_address_is_overlooked() {
+    for host in ["[2001:db8:::192.0.2.1]", "[:::192.0.2.1]", "[2001:db8::192.0.2.1]"] {
+        let text = format!("sip:us@{host}:5061");
+        let uri = UriRef::parse(&text).unwrap();
+        assert_eq!((uri.host(), uri.port()), (host, Some(5061)));
+    }
+    let others = [
+        "[2001:db8:::1]",
+        "[2001:::1:192.0.2.1]",
+        "[2001::db8:::192.0.2.1]",
+        "[1:::2:::192.0.2.1]",
+        "[1::::192.0.2.1]",
+        "[1:::192.0.2.256]",
+        "[1:2:3:4:5:6:::192.0.2.1]",
+    ];
+    for host in others {
+        assert!(UriRef::parse(&format!("sip:us@{host}")).is_err(), "{host}");
+    }
+}
+
+#[test]
 fn parameters_stay_as_they_came() {
     let uri = UriRef::parse("sip:callee-1@realm.example;alias=127.0.0.1~53222~6;gr=urn:uuid:8d99d7bb").unwrap();
     assert_eq!(uri.params().get("alias"), Some("127.0.0.1~53222~6"));

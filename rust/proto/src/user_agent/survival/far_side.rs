@@ -22,11 +22,31 @@ const METHODS: [Method; 11] = [
 ];
 /// Most requests of the client that are remembered.
 const MAX_HEARD: usize = 32;
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 30000 UDP/TLS/RTP/SAVPF 111 0 126\r\n\
-    c=IN IP4 127.0.0.1\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:126 telephone-event/8000\r\n\
-    a=ice-ufrag:farside\r\na=ice-pwd:password-of-the-far-side\r\na=fingerprint:sha-256 \
+/// What each description says of itself and its path.
+const SESSION: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+const PATH: &str = "c=IN IP4 127.0.0.1\r\na=ice-ufrag:farside\r\na=ice-pwd:password-of-the-far-side\r\na=fingerprint:sha-256 \
     37:3F:2D:65:1E:57:40:20:AE:30:14:7F:77:66:99:73:E8:46:B3:EB:14:D6:11:91:66:28:B1:11:CE:43:51:B5\r\n\
-    a=setup:active\r\na=rtcp-mux\r\na=sendrecv\r\na=candidate:1 1 UDP 2113929471 127.0.0.1 30000 typ host\r\n";
+    a=rtcp-mux\r\na=candidate:1 1 UDP 2113929471 127.0.0.1 30000 typ host\r\n";
+/// Descriptions: three codecs, one on hold, another path without candidates, a second section, nothing that we have.
+const MEDIA: [(&str, &str); 5] = [
+    (
+        "m=audio 30000 UDP/TLS/RTP/SAVPF 111 0 126\r\n",
+        "a=rtpmap:111 opus/48000/2\r\na=rtpmap:126 telephone-event/8000\r\na=setup:active\r\na=sendrecv\r\n",
+    ),
+    (
+        "m=audio 30000 UDP/TLS/RTP/SAVPF 0\r\n",
+        "a=setup:passive\r\na=sendonly\r\n",
+    ),
+    (
+        "m=audio 9 UDP/TLS/RTP/SAVPF 8 111\r\n",
+        "a=rtpmap:111 opus/48000/2\r\na=setup:actpass\r\na=ice-lite\r\na=inactive\r\n",
+    ),
+    (
+        "m=audio 30000 UDP/TLS/RTP/SAVPF 0\r\n",
+        "a=setup:active\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 127.0.0.1\r\n",
+    ),
+    ("m=audio 30000 UDP/TLS/RTP/SAVPF 9\r\n", "a=setup:active\r\n"),
+];
 
 #[derive(Default)]
 pub(super) struct FarSide {
@@ -37,6 +57,8 @@ pub(super) struct FarSide {
     damage: Option<(u8, u8)>,
     /// Which of several phones answers.
     branch: u8,
+    /// Which of the descriptions it sends.
+    description: usize,
     cseq: u32,
     was_garbled: bool,
 }
@@ -69,6 +91,10 @@ impl FarSide {
 
     pub(super) fn change_branch(&mut self) {
         self.branch = (self.branch + 1) % 3;
+    }
+
+    pub(super) fn change_description(&mut self) {
+        self.description = (self.description + 1) % MEDIA.len();
     }
 
     pub(super) fn damage_next(&mut self, place: u8, mask: u8) {
@@ -111,7 +137,7 @@ impl FarSide {
         }
         if with_sdp {
             headers.push(HeaderName::ContentType, "application/sdp");
-            response.body = SDP.into();
+            response.body = self.sdp().into_bytes();
         }
         Some(response.to_bytes())
     }
@@ -150,7 +176,7 @@ impl FarSide {
         request.headers.push(HeaderName::Contact, "<sip:far@127.0.0.1>");
         if with_sdp {
             request.headers.push(HeaderName::ContentType, "application/sdp");
-            request.body = SDP.into();
+            request.body = self.sdp().into_bytes();
         } else if request.method == Method::Info && self.cseq.is_multiple_of(2) {
             request.headers.push(HeaderName::ContentType, "application/dtmf-relay");
             request.body = b"Signal=5\r\nDuration=100".to_vec();
@@ -159,6 +185,11 @@ impl FarSide {
             request.body = b"{}".to_vec();
         }
         Some(request.to_bytes())
+    }
+
+    fn sdp(&self) -> String {
+        let (media, attributes) = MEDIA.get(self.description).copied().unwrap_or_default();
+        format!("{SESSION}{media}{PATH}{attributes}")
     }
 
     fn tag(&self) -> String {

@@ -49,9 +49,19 @@ impl Ledger {
     /// Whether that many calls of ours were told of, each from its beginning to its end, as those of the far side's, and
     /// gave back what they had.
     pub(super) fn is_legal(&self, calls: u64) -> bool {
-        let is_over = |life: &Life| life.is_ended && !life.is_ticking && life.has_sockets == life.is_released;
         let placed = self.lives.keys().filter(|call| **call < CallId::FIRST_INCOMING).count();
-        !self.is_broken && placed as u64 == calls && self.lives.values().all(is_over)
+        !self.is_broken && placed as u64 == calls && self.is_at_rest()
+    }
+
+    /// Whether each call has ended and gave back what it had.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_over = |life: &Life| life.is_ended && !life.is_ticking && life.has_sockets == life.is_released;
+        self.lives.values().all(is_over)
+    }
+
+    /// All calls that were told of.
+    pub(super) fn calls(&self) -> Vec<CallId> {
+        self.lives.keys().copied().collect()
     }
 
     /// How many calls were answered, and how many are over.

@@ -8,6 +8,12 @@ fn told(script: &str) -> (usize, usize) {
     let before = world.ledger.counts();
     world.finish();
     assert!(world.is_legal(), "{script}");
+    let mut world = World::new(script.as_bytes(), crate::test_clock::start()).unwrap();
+    world.run();
+    world.fall_silent();
+    assert!(!world.is_restless, "{script}");
+    world.finish();
+    assert!(world.is_legal(), "{script}");
     before
 }
 
@@ -31,6 +37,8 @@ fn scripts_do_what_they_say() {
     assert_eq!(told("Coad Ic T b G"), (1, 0), "or answered");
     assert_eq!(told("Coad Rc T b G w~ w~ w~"), (1, 1), "whose ACK never comes");
     assert_eq!(told("CoadsbAd tt"), (1, 0), "a dead connection is no end");
+    assert_eq!(told("Dosb WWWW w~ Ad"), (1, 0), "answered without what no server gave");
+    assert_eq!(told("cosb Ad XSc X Sc X Sd"), (1, 0), "other descriptions");
 }
 
 #[test]
