@@ -10,8 +10,8 @@ use crate::media::ice::Route;
 use crate::media::srtp::Srtp;
 
 /// How much longer a handshake may take once the peer seems to have refused it. If it was the peer, nothing more will come;
-/// if it was somebody else, the peer goes on, and has seven retransmissions of each flight left.
-const REFUSED_TIMEOUT: Duration = Duration::from_secs(10);
+/// if it was somebody else, the peer goes on, and a handshake takes two round trips.
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl MediaTransport {
     pub(super) fn forget_association(&mut self) {
@@ -41,8 +41,7 @@ impl MediaTransport {
             self.fail(error);
         }
         if self.is_refused() && !was_refused {
-            let limit = now + REFUSED_TIMEOUT;
-            self.handshake_deadline = self.handshake_deadline.map(|deadline| deadline.min(limit));
+            self.limit_handshake(REFUSED_TIMEOUT, now);
         }
         self.follow_dtls();
         Ok(None)
@@ -50,7 +49,7 @@ impl MediaTransport {
 
     pub(super) fn await_handshake(&mut self, now: Instant) {
         if self.srtp.is_none() {
-            self.handshake_deadline = Some(now + HANDSHAKE_TIMEOUT);
+            self.limit_handshake(HANDSHAKE_TIMEOUT, now);
             if !self.awaits_check() || self.ice.is_checked() {
                 self.start_dtls(now);
             }
@@ -105,6 +104,11 @@ impl MediaTransport {
                 "no complete handshake within {seconds} s of ICE; check that the far side's DTLS is on"
             ))
         }));
+    }
+
+    fn limit_handshake(&mut self, limit: Duration, now: Instant) {
+        let deadline = now + limit;
+        self.handshake_deadline = Some(self.handshake_deadline.map_or(deadline, |known| known.min(deadline)));
     }
 
     fn is_refused(&self) -> bool {
