@@ -2,7 +2,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use super::UserAgent;
+use super::{Session, UserAgent};
 use crate::io::Output;
 
 /// Most local addresses that a call binds; each one is a socket.
@@ -45,7 +45,7 @@ pub(crate) fn are_of_one_network(one: IpAddr, other: IpAddr) -> bool {
 impl UserAgent {
     /// Notes the addresses for calls, and the server that they were chosen for.
     pub(super) fn note_addresses(&mut self, route: IpAddr, server: SocketAddr, interfaces: &[IpAddr]) {
-        let named = self.session.as_ref().and_then(|session| session.named_address());
+        let named = self.session.as_ref().and_then(Session::named_address);
         self.core.addresses = LocalAddresses {
             wanted: local_addresses(named, route, server.ip(), interfaces),
             all: interfaces.iter().chain([&route]).map(IpAddr::to_canonical).collect(),

@@ -129,7 +129,7 @@ impl UserAgent {
                     // not the user's fault: the server may be better off later
                     self.drop_connection(refusal.hint(), now);
                 } else {
-                    self.end_registration(refusal, true, now);
+                    self.end_registration(&refusal, true, now);
                 }
             }
         }

@@ -106,7 +106,7 @@ impl UserAgent {
     }
 
     /// Refused on a connection that stands: it and its calls go on, and a later `Connect` registers anew.
-    pub(super) fn end_registration(&mut self, refusal: Refusal, is_tried_again: bool, now: Instant) {
+    pub(super) fn end_registration(&mut self, refusal: &Refusal, is_tried_again: bool, now: Instant) {
         self.emit(refusal.registration_failed());
         if let Some((session, mut ctx)) = self.session(now) {
             session.registration.lapse(is_tried_again, &mut ctx);
@@ -116,7 +116,7 @@ impl UserAgent {
     /// The server has the last word: nothing is tried any more. Calls that wait for a connection end.
     fn give_up(&mut self, refusal: Refusal, now: Instant) {
         if !self.is_recovering() {
-            return self.end_registration(refusal, false, now);
+            return self.end_registration(&refusal, false, now);
         }
         let cause = refusal.cause().to_owned();
         self.emit(refusal.event());

@@ -77,6 +77,13 @@ impl DigestSession {
         }
     }
 
+    /// Binds the credentials to a realm from the start.
+    #[must_use]
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
     /// Refuses MD5 (a downgrade, RFC 8760 §4).
     #[must_use]
     pub fn refusing_md5(mut self) -> Self {

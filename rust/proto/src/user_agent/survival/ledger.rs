@@ -96,7 +96,9 @@ impl Line {
                 self.was_asked = false;
                 was_connected && std::mem::take(&mut self.is_reconnecting)
             }
-            Event::SettingsRefused { .. } => self.is_reconnecting && !std::mem::replace(&mut self.was_asked, true),
+            // a refused refresh asks on a connection that stands, and may again when the next one is refused
+            Event::SettingsRefused { .. } if !self.is_reconnecting => was_connected,
+            Event::SettingsRefused { .. } => !std::mem::replace(&mut self.was_asked, true),
             Event::ConnectFailed(failure) if failure.is_final => {
                 (self.is_reconnecting, self.was_asked) = (false, false);
                 !was_connected

@@ -119,7 +119,7 @@ pub(super) fn check_line(events: &[Event]) {
                 reconnecting = true;
             }
             Event::Reconnected => assert!(connected && std::mem::take(&mut reconnecting)),
-            Event::SettingsRefused { .. } => assert!(reconnecting && !registered),
+            Event::SettingsRefused { .. } => assert!(connected || reconnecting),
             Event::RegistrationFailed { .. } => reconnecting = false,
             Event::ConnectFailed(failure) if failure.is_final => reconnecting = false,
             Event::Disconnected { code, reason } => {
