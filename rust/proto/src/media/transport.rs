@@ -127,7 +127,10 @@ impl MediaTransport {
         }
         let incoming = match datagram.payload.first() {
             Some(0..=3) => self.handle_stun(datagram, now),
-            Some(20..=63 | 128..=191) if self.is_unproved(route_of(datagram)) => self.hold(datagram, now),
+            Some(20..=63 | 128..=191) if self.is_unproved(route_of(datagram)) => {
+                self.rejected += self.held.keep(datagram, now);
+                Ok(None)
+            }
             Some(20..=63) => self.handle_dtls(datagram, now),
             Some(128..=191) => self.handle_srtp(datagram),
             _ => Err(Unacceptable),
@@ -259,11 +262,6 @@ impl MediaTransport {
     /// Whether a datagram of this way is worth keeping: the peer checked it, but none of our checks there is answered yet.
     fn is_unproved(&self, route: Route) -> bool {
         self.is_checked(route) && !self.is_proved(route)
-    }
-
-    fn hold(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<Option<Incoming>, Unacceptable> {
-        self.rejected += self.held.keep(datagram, now);
-        Ok(None)
     }
 
     /// Takes what was held of the paths that are proved by now.

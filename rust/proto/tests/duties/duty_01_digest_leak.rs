@@ -103,8 +103,8 @@ fn duty_01_endless_challenges_to_any_request_get_two_answers_at_most() {
             let mut answers = 0;
             for round in 0..50 {
                 rig.say(&challenge(&request, &format!("other-nonce-{round}"), stale));
-                let messages = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes));
-                match messages.filter(|heard| heard.method() == method).last() {
+                let mut messages = rig.inbox.drain(..).map(|bytes| Heard::parse(&bytes));
+                match messages.rfind(|heard| heard.method() == method) {
                     Some(again) => request = again,
                     None => break,
                 }

@@ -107,7 +107,7 @@ fn duty_10_a_description_has_64_candidates_at_most() {
 #[test]
 fn duty_10_an_offer_has_64_payload_types_at_most() {
     let formats = |numbers: &mut dyn Iterator<Item = usize>| {
-        let words: String = numbers.map(|number| format!(" {number}")).collect();
+        let words = numbers.fold(String::new(), |words, number| words + " " + &number.to_string());
         move |offer: &str| {
             let (line, rest) = offer.split_once("\r\na=rtpmap:").unwrap();
             let (before, kept) = line.split_once("SAVPF ").unwrap();

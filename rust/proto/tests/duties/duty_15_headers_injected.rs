@@ -149,6 +149,7 @@ fn duty_15_a_content_type_has_no_nul_and_a_limit() {
 /// What users say has a limit each, so that no message of ours is beyond the 64 kB that peers accept.
 #[test]
 fn duty_15_what_users_say_is_not_endless() {
+    type Edit = fn(&mut SipSettings, String);
     let many =
         |count: usize| -> Vec<(String, String)> { (0..count).map(|at| (format!("X-{at}"), "1".into())).collect() };
     let cases = [
@@ -175,7 +176,6 @@ fn duty_15_what_users_say_is_not_endless() {
         let refused = rig.events().iter().any(|event| event.starts_with("Failed local "));
         assert_eq!(refused, !passes, "{number}");
     }
-    type Edit = fn(&mut SipSettings, String);
     let edits: [Edit; 4] = [
         |settings, text| settings.user = text,
         |settings, text| settings.realm = text,
