@@ -161,7 +161,7 @@ impl<A: Agent + 'static> Reactor<A> {
                 self.serve(id, |_, _, _| ());
             }
             Note::Listen(id, socket, options, mailbox) => {
-                self.listen(id, socket, *options, mailbox);
+                self.listen(id, socket, *options, &mailbox);
             }
             Note::Commands(mailbox) => {
                 for (id, directive) in mailbox.receive() {

@@ -19,11 +19,11 @@ impl<A: Agent + 'static> Reactor<A> {
         id: AgentId,
         socket: TcpListener,
         options: ListenOptions<A>,
-        mailbox: Arc<Mailbox<A::Command, A::Event>>,
+        mailbox: &Arc<Mailbox<A::Command, A::Event>>,
     ) {
         match Port::open(id, socket, options, mailbox.clone(), &mut self.floor.sources) {
             Ok(port) => drop(self.ports.insert(id, port)),
-            Err(error) => end_owner(&mailbox, Some(format!("watching the port: {error}"))),
+            Err(error) => end_owner(mailbox, Some(format!("watching the port: {error}"))),
         }
     }
 

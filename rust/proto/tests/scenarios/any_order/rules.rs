@@ -33,7 +33,8 @@ impl Invites {
         let is_in_dialog = request.header("To").contains(";tag=");
         let call = request.header("Call-ID");
         match (request.method(), self.last.get_mut(call)) {
-            ("INVITE", Some(last)) if last.cseq == request.cseq() => last.until = Some(now + TIMEOUT),
+            // sent again on another connection, or cancelled: it ends within that time
+            ("INVITE" | "CANCEL", Some(last)) if last.cseq == request.cseq() => last.until = Some(now + TIMEOUT),
             ("INVITE", last) if is_in_dialog => {
                 if let Some(last) = last {
                     let is_over = last.is_answered || last.until.is_some_and(|until| until <= now);
@@ -47,7 +48,6 @@ impl Invites {
                 };
                 self.last.insert(call.to_owned(), invite);
             }
-            ("CANCEL", Some(last)) if last.cseq == request.cseq() => last.until = Some(now + TIMEOUT),
             _ => {}
         }
     }
