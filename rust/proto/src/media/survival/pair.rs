@@ -27,7 +27,7 @@ const MAX_AT_ONCE: usize = 200;
 const OURS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 const FAR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 30_000);
 
-/// Runs two ends through a script, one byte a step; [`Pair::step`] tells which. True unless a timer stood still.
+/// Runs two ends through a script, one byte a step; `Pair::step` tells which. True unless a timer stood still.
 pub fn media_session_survives(script: &[u8], now: Instant) -> bool {
     Pair::new(script, now).is_some_and(|mut pair| {
         for _ in 0..MAX_STEPS {
